@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# How every target of the project is made: warnings, sanitizers, and the include paths that turn the
+# dependency rule of the architecture into a compile error.
+
+add_library(sluice_compile_options INTERFACE)
+target_compile_options(sluice_compile_options INTERFACE -Wall -Wextra -Wpedantic
+  $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
+if(SLUICE_SANITIZE)
+  target_compile_options(sluice_compile_options INTERFACE
+    -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(sluice_compile_options INTERFACE -fsanitize=${SLUICE_SANITIZE})
+endif()
+
+# A host folder is included as "<folder>/<header>.h". Each folder has an include root of its own that
+# holds nothing but a link to it, so a target sees exactly the folders that it links.
+#
+#   sluice_host_library(store SOURCES database.cc … USES base model LINKS RocksDB::rocksdb-shared)
+#
+# USES names host folders (public: they may appear in this folder's headers); LINKS names what only
+# the sources of this folder see.
+function(sluice_host_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;LINKS;PUBLIC_LINKS" ${ARGN})
+  set(root ${CMAKE_BINARY_DIR}/include_roots/${name})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/host/${name} ${root}/${name} SYMBOLIC)
+  set(kind PUBLIC)
+  if(ARG_SOURCES)
+    add_library(sluice_${name} STATIC ${ARG_SOURCES})
+  else()
+    add_library(sluice_${name} INTERFACE)
+    set(kind INTERFACE)
+  endif()
+  target_include_directories(sluice_${name} ${kind} ${root})
+  foreach(used ${ARG_USES})
+    target_link_libraries(sluice_${name} ${kind} sluice_${used})
+  endforeach()
+  if(ARG_PUBLIC_LINKS)
+    target_link_libraries(sluice_${name} ${kind} ${ARG_PUBLIC_LINKS})
+  endif()
+  if(ARG_SOURCES)
+    target_link_libraries(sluice_${name} PRIVATE ${ARG_LINKS})
+  endif()
+  target_link_libraries(sluice_${name} ${kind} sluice_compile_options)
+endfunction()

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include <atomic>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <string>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "base/clock.h"
+
+namespace sluice {
+namespace {
+
+std::atomic<bool> g_json{false};
+
+spdlog::logger& Logger() {
+  // Never destroyed: a plugin's thread may log while the process ends.
+  static spdlog::logger* logger = [] {
+    auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    auto* made = new spdlog::logger("sluice", std::move(sink));
+    made->set_pattern("%v");
+    made->set_level(spdlog::level::info);
+    made->flush_on(spdlog::level::trace);
+    return made;
+  }();
+  return *logger;
+}
+
+std::string_view LevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kTrace: return "trace";
+    case LogLevel::kDebug: return "debug";
+    case LogLevel::kInfo: return "info";
+    case LogLevel::kWarn: return "warn";
+    case LogLevel::kError: return "error";
+    case LogLevel::kCritical: return "critical";
+  }
+  return "info";
+}
+
+void AppendJsonText(std::string* out, std::string_view text) {
+  out->push_back('"');
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out->push_back('\\');
+      out->push_back(c);
+    } else if (byte < 0x20) {
+      out->append(fmt::format("\\u{:04x}", byte));
+    } else {
+      out->push_back(c);
+    }
+  }
+  out->push_back('"');
+}
+
+}  // namespace
+
+Status InitLog(std::string_view level, LogFormat format) {
+  spdlog::level::level_enum parsed = spdlog::level::from_str(std::string(level));
+  if (parsed == spdlog::level::off && level != "off") {
+    return Status(StatusCode::kConfiguration,
+                  fmt::format("log level '{}' is none of trace, debug, info, warn, error, critical, off",
+                              level));
+  }
+  Logger().set_level(parsed);
+  g_json.store(format == LogFormat::kJson);
+  return Status::Ok();
+}
+
+bool LogEnabled(LogLevel level) {
+  return Logger().should_log(static_cast<spdlog::level::level_enum>(level));
+}
+
+void LogMessage(LogLevel level, std::string_view component, std::string_view message) {
+  std::string line;
+  std::string time = FormatTime(WallNanos() / 1'000'000 * 1'000'000);
+  if (g_json.load(std::memory_order_relaxed)) {
+    line = fmt::format(R"({{"time":"{}","level":"{}","component":)", time, LevelName(level));
+    AppendJsonText(&line, component);
+    line += ",\"message\":";
+    AppendJsonText(&line, message);
+    line += "}";
+  } else {
+    line = fmt::format("{} {:<5} {}: {}", time, LevelName(level), component, message);
+  }
+  Logger().log(static_cast<spdlog::level::level_enum>(level),
+               spdlog::string_view_t(line.data(), line.size()));
+}
+
+std::string FormatTime(int64_t unix_nanos) {
+  int64_t seconds = unix_nanos / 1'000'000'000;
+  int64_t nanos = unix_nanos % 1'000'000'000;
+  if (nanos < 0) {
+    nanos += 1'000'000'000;
+    --seconds;
+  }
+  std::time_t time = seconds;
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  std::string out =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                  parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
+  if (nanos != 0) {
+    std::string fraction = fmt::format("{:09}", nanos);
+    while (fraction.back() == '0') fraction.pop_back();
+    out += "." + fraction;
+  }
+  return out + "Z";
+}
+
+}  // namespace sluice
