@@ -1,0 +1,592 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C++ SDK over plugin.h: write one class, name it in SLUICE_PLUGIN, and the library is a
+// plugin.
+//
+//   #include <sluice/plugin.hpp>
+//   class Hello {
+//    public:
+//     explicit Hello(sluice::sdk::Host host) : host_(host) {}
+//     sluice::sdk::Status Start(const sluice::sdk::StartArgs&, sluice::sdk::StartResult*);
+//     sluice::sdk::Status Deliver(const sluice::sdk::Batch& batch);
+//    private:
+//     sluice::sdk::Host host_;
+//   };
+//   SLUICE_PLUGIN(Hello, .id = "hello", .version = "1.0.0")
+//
+// The class
+//   constructor        takes a Host or nothing; does no I/O and does not call the host
+//   Start, Deliver     required
+//   destructor         always the last call; on return no thread, no file descriptor, no host call
+//   optional, found when they are there:
+//     Status Resume(Position* position)
+//     Status Attach(const AttachArgs& args)
+//     void   Cancel()                            (any thread, while another call is running)
+//     Status Drain(std::chrono::nanoseconds deadline)
+//     Status OpenReadback(const ReadbackArgs& args, ReadbackInfo* info,
+//                         std::unique_ptr<ReadbackCursor>* cursor)   (sluice.readback/1)
+//     const void* GetExtension(std::string_view id)                  (any other extension)
+//
+// Threading: as the tags in plugin.h say: Start, Resume, Attach, Drain, destructor on the control
+//   thread, Deliver on the delivery thread, never two of these at once (with SLUICE_CAP_PARALLEL
+//   several Deliver at once); Cancel on any thread. Host's functions may be called on any thread.
+// Ownership: what the host passes is borrowed until the call returns; Host::Retain keeps a batch
+// longer.
+//   The SDK owns the object and destroys it in `destroy`.
+// Errors: a method returns a Status with a text: what failed, on what, what happens next. The SDK
+// hands
+//   the text to the host. An exception never leaves the plugin: every entry has a catch-all
+//   *compiled into the plugin*, which turns it into FATAL with the exception's text. (A catch in
+//   the host could not be relied on where the two were built with different runtimes.)
+#ifndef SLUICE_PLUGIN_HPP_
+#define SLUICE_PLUGIN_HPP_
+
+#include <sluice/plugin.h>
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+namespace sluice::sdk {
+
+// ---------------------------------------------------------------------------------------------------
+// Text and bytes
+
+inline std::string_view View(sluice_text text) { return {text.data, text.size}; }
+inline std::string_view View(sluice_bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data), bytes.size};
+}
+inline std::string_view View(const sluice_digest& digest) {
+  return {reinterpret_cast<const char*>(digest.bytes), sizeof(digest.bytes)};
+}
+inline sluice_text Text(std::string_view text) { return {text.data(), text.size()}; }
+inline sluice_bytes Bytes(std::string_view bytes) {
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+inline bool operator==(const sluice_digest& a, const sluice_digest& b) {
+  return std::memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
+}
+
+// ---------------------------------------------------------------------------------------------------
+// Status
+
+// What a method answers: one of the ABI's codes and, unless it is OK, PENDING or BUSY, why.
+class [[nodiscard]] Status {
+ public:
+  Status() = default;
+  Status(int32_t code, std::string text) : code_(code), text_(std::move(text)) {}
+
+  static Status Ok() { return {}; }
+  static Status Pending() { return {SLUICE_PENDING, {}}; }
+  static Status Busy() { return {SLUICE_BUSY, {}}; }
+  static Status Retry(std::string text) { return {SLUICE_RETRY, std::move(text)}; }
+  static Status Reject(std::string text) { return {SLUICE_REJECT, std::move(text)}; }
+  static Status Fatal(std::string text) { return {SLUICE_FATAL, std::move(text)}; }
+  static Status Unsupported(std::string text) { return {SLUICE_UNSUPPORTED, std::move(text)}; }
+  static Status Invalid(std::string text) { return {SLUICE_INVALID, std::move(text)}; }
+  static Status Cancelled(std::string text) { return {SLUICE_CANCELLED, std::move(text)}; }
+  static Status Fenced(std::string text) { return {SLUICE_FENCED, std::move(text)}; }
+  static Status NoMemory(std::string text) { return {SLUICE_NO_MEMORY, std::move(text)}; }
+
+  bool ok() const { return code_ == SLUICE_OK; }
+  int32_t code() const { return code_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  int32_t code_ = SLUICE_OK;
+  std::string text_;
+};
+
+// ---------------------------------------------------------------------------------------------------
+// What the host passes
+
+// An array whose elements may be larger than this header knows: walked by the stride beside it.
+template <typename T>
+class Strided {
+ public:
+  class Iterator {
+   public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const T*;
+    using reference = const T&;
+    Iterator() = default;
+    Iterator(const unsigned char* at, uint64_t stride) : at_(at), stride_(stride) {}
+    const T& operator*() const { return *reinterpret_cast<const T*>(at_); }
+    const T* operator->() const { return &**this; }
+    Iterator& operator++() {
+      at_ += stride_;
+      return *this;
+    }
+    Iterator operator++(int) {
+      Iterator before = *this;
+      at_ += stride_;
+      return before;
+    }
+    friend bool operator==(const Iterator& a, const Iterator& b) { return a.at_ == b.at_; }
+
+   private:
+    const unsigned char* at_ = nullptr;
+    uint64_t stride_ = 0;
+  };
+
+  Strided(const T* first, uint64_t count, uint64_t stride)
+      : first_(reinterpret_cast<const unsigned char*>(first)), count_(count), stride_(stride) {}
+  uint64_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  const T& operator[](uint64_t i) const {
+    return *reinterpret_cast<const T*>(first_ + i * stride_);
+  }
+  Iterator begin() const { return {first_, stride_}; }
+  Iterator end() const { return {count_ == 0 ? first_ : first_ + count_ * stride_, stride_}; }
+
+ private:
+  const unsigned char* first_;
+  uint64_t count_;
+  uint64_t stride_;
+};
+
+// One height, or one part of one. A view: valid until Deliver returns, or while a RetainedBatch
+// holds it.
+class Batch {
+ public:
+  explicit Batch(const sluice_batch* raw) : raw_(raw) {}
+  const sluice_batch* raw() const { return raw_; }
+
+  uint64_t epoch() const { return raw_->epoch; }
+  uint64_t attempt() const { return raw_->attempt; }
+  uint64_t height() const { return raw_->height; }
+  // A plugin that groups heights waits for more only while this is larger than height().
+  uint64_t newest_height() const { return raw_->newest_height; }
+  std::chrono::nanoseconds time() const { return std::chrono::nanoseconds(raw_->time_unix_nanos); }
+  const sluice_digest& digest() const { return raw_->digest; }
+  const sluice_digest& previous_digest() const { return raw_->previous_digest; }
+  std::string_view stream_id() const { return View(raw_->stream_id); }
+  bool filtered() const { return (raw_->flags & SLUICE_BATCH_FILTERED) != 0; }
+  uint32_t part() const { return raw_->part; }
+  bool last_part() const { return raw_->last_part != 0; }
+  std::string_view canonical() const { return View(raw_->canonical); }
+  Strided<sluice_change> changes() const {
+    return {raw_->changes, raw_->change_count, raw_->change_stride};
+  }
+  Strided<sluice_message> messages() const {
+    return {raw_->messages, raw_->message_count, raw_->message_stride};
+  }
+
+ private:
+  const sluice_batch* raw_;
+};
+
+using StartResult = sluice_start_result;
+using AttachArgs = sluice_attach_args;
+using ReadbackInfo = sluice_readback_info;
+using ReadbackItem = sluice_readback_item;
+
+class StartArgs {
+ public:
+  explicit StartArgs(const sluice_start_args* raw) : raw_(raw) {}
+  const sluice_start_args* raw() const { return raw_; }
+  std::string_view settings() const { return View(raw_->settings); }  // a JSON object, completed
+  std::string_view stream_id() const { return View(raw_->stream_id); }
+  std::string_view sink_name() const { return View(raw_->sink_name); }
+  std::string_view home() const { return View(raw_->home); }
+  uint64_t epoch() const { return raw_->epoch; }
+  std::chrono::nanoseconds deadline() const {
+    return std::chrono::nanoseconds(raw_->deadline_nanos);
+  }
+
+ private:
+  const sluice_start_args* raw_;
+};
+
+class ReadbackArgs {
+ public:
+  explicit ReadbackArgs(const sluice_readback_args* raw) : raw_(raw) {}
+  const sluice_readback_args* raw() const { return raw_; }
+  std::string_view settings() const { return View(raw_->settings); }
+  std::string_view stream_id() const { return View(raw_->stream_id); }
+  std::string_view sink_name() const { return View(raw_->sink_name); }
+  std::string_view home() const { return View(raw_->home); }
+  uint64_t last_height() const { return raw_->last_height; }
+
+ private:
+  const sluice_readback_args* raw_;
+};
+
+// Where the sink stands: fills the host's buffer.
+class Position {
+ public:
+  explicit Position(sluice_position* raw) : raw_(raw) {}
+  void SetEmpty() { raw_->kind = SLUICE_POSITION_EMPTY; }
+  // `stream_id` longer than 63 bytes is cut; the host refuses such ids in its configuration.
+  void SetAt(std::string_view stream_id, uint64_t epoch, uint64_t height,
+             const sluice_digest& digest) {
+    raw_->kind = SLUICE_POSITION_AT;
+    raw_->epoch = epoch;
+    raw_->height = height;
+    raw_->digest = digest;
+    const size_t size =
+        stream_id.size() < sizeof(raw_->stream_id) ? stream_id.size() : sizeof(raw_->stream_id) - 1;
+    if (size != 0) std::memcpy(raw_->stream_id, stream_id.data(), size);
+    raw_->stream_id[size] = '\0';
+  }
+
+ private:
+  sluice_position* raw_;
+};
+
+// ---------------------------------------------------------------------------------------------------
+// The host
+
+// Keeps a batch, with all it points to, beyond the return of Deliver. Move-only; false where the
+// host's byte budget did not allow it. Release (or destruction) on any thread, before the instance
+// is destroyed.
+class RetainedBatch {
+ public:
+  RetainedBatch() = default;
+  RetainedBatch(const sluice_host* host, const sluice_batch* batch) : host_(host), batch_(batch) {}
+  RetainedBatch(RetainedBatch&& other) noexcept
+      : host_(other.host_), batch_(std::exchange(other.batch_, nullptr)) {}
+  RetainedBatch& operator=(RetainedBatch&& other) noexcept {
+    if (this != &other) {
+      Release();
+      host_ = other.host_;
+      batch_ = std::exchange(other.batch_, nullptr);
+    }
+    return *this;
+  }
+  ~RetainedBatch() { Release(); }
+
+  explicit operator bool() const { return batch_ != nullptr; }
+  Batch batch() const { return Batch(batch_); }
+  void Release() {
+    if (batch_ != nullptr) host_->batch_release(host_->context, batch_);
+    batch_ = nullptr;
+  }
+
+ private:
+  const sluice_host* host_ = nullptr;
+  const sluice_batch* batch_ = nullptr;
+};
+
+// The host's function table. A cheap value; valid until the instance's destructor has returned.
+// Every function may be called on any thread, never blocks and never re-enters the plugin.
+class Host {
+ public:
+  explicit Host(const sluice_host* raw) : raw_(raw) {}
+  const sluice_host* raw() const { return raw_; }
+
+  // The sink has everything up to the batch's height at `level`.
+  void AckThrough(const Batch& batch, int32_t level) const {
+    Ack(batch.epoch(), batch.attempt(), 0, batch.height(), level);
+  }
+  // first_height 0: everything up to last_height. `attempt` is that of last_height's batch.
+  void Ack(uint64_t epoch, uint64_t attempt, uint64_t first_height, uint64_t last_height,
+           int32_t level) const {
+    sluice_ack ack{};
+    ack.struct_size = sizeof(ack);
+    ack.level = level;
+    ack.epoch = epoch;
+    ack.attempt = attempt;
+    ack.first_height = first_height;
+    ack.last_height = last_height;
+    raw_->ack(raw_->context, &ack);
+  }
+  // An ordered sink has dropped every unacked height from `height` on before it says so.
+  void Nack(uint64_t epoch, uint64_t attempt, uint64_t height, const Status& why,
+            std::chrono::nanoseconds retry_after = {}) const {
+    sluice_nack nack{};
+    nack.struct_size = sizeof(nack);
+    nack.code = why.code();
+    nack.epoch = epoch;
+    nack.attempt = attempt;
+    nack.height = height;
+    nack.retry_after_nanos = static_cast<uint64_t>(retry_after.count());
+    nack.text = Text(why.text());
+    raw_->nack(raw_->context, &nack);
+  }
+  // After BUSY: heights may be delivered again.
+  void Ready() const { raw_->ready(raw_->context); }
+  // Legal inside Deliver only.
+  RetainedBatch Retain(const Batch& batch) const {
+    if (raw_->batch_retain(raw_->context, batch.raw()) != SLUICE_OK) return {};
+    return {raw_, batch.raw()};
+  }
+  void Log(int32_t level, std::string_view text) const {
+    raw_->log(raw_->context, level, Text(text));
+  }
+  // Outside any call: this instance is broken. Inside a call, return a Status instead.
+  void Fail(int32_t code, std::string_view text) const {
+    raw_->fail(raw_->context, code, Text(text));
+  }
+  // A host extension by id and revision, or null.
+  template <typename Table>
+  const Table* Extension(const char* id) const {
+    return static_cast<const Table*>(raw_->get_extension(raw_->context, id));
+  }
+
+ private:
+  const sluice_host* raw_;
+};
+
+// One reading of what the sink holds (sluice.readback/1). Destroyed by close.
+class ReadbackCursor {
+ public:
+  virtual ~ReadbackCursor() = default;
+  // Sets item->kind and what belongs to it; what it points to stays valid until the next call.
+  virtual Status Next(ReadbackItem* item) = 0;
+};
+
+// What the library says about itself. Texts must be literals or live as long as the process.
+struct Identity {
+  std::string_view id;
+  std::string_view version = "0.0.0";
+  uint64_t capabilities = 0;
+  int32_t highest_level = SLUICE_LEVEL_RECEIVED;
+  std::string_view settings_schema = "[]";
+};
+
+// ---------------------------------------------------------------------------------------------------
+// From the class to the ABI
+
+namespace internal {
+
+template <typename T>
+concept HasResume = requires(T& t, Position* p) {
+  { t.Resume(p) } -> std::same_as<Status>;
+};
+template <typename T>
+concept HasAttach = requires(T& t, const AttachArgs& a) {
+  { t.Attach(a) } -> std::same_as<Status>;
+};
+template <typename T>
+concept HasCancel = requires(T& t) {
+  t.Cancel();
+};
+template <typename T>
+concept HasDrain = requires(T& t, std::chrono::nanoseconds d) {
+  { t.Drain(d) } -> std::same_as<Status>;
+};
+template <typename T>
+concept HasReadback = requires(T& t, const ReadbackArgs& a, ReadbackInfo* i,
+                               std::unique_ptr<ReadbackCursor>* c) {
+  { t.OpenReadback(a, i, c) } -> std::same_as<Status>;
+};
+template <typename T>
+concept HasGetExtension = requires(T& t, std::string_view id) {
+  { t.GetExtension(id) } -> std::convertible_to<const void*>;
+};
+template <typename T>
+concept Sink = requires(T& t, const StartArgs& a, StartResult* r, const Batch& b) {
+  { t.Start(a, r) } -> std::same_as<Status>;
+  { t.Deliver(b) } -> std::same_as<Status>;
+};
+
+// The text is put together without memory allocation: the exception may be bad_alloc.
+inline void ReportException(const Host& host, const char* where, const char* what) noexcept {
+  char text[512];
+  const int size = std::snprintf(text, sizeof(text), "exception in %s: %s", where, what);
+  if (size < 0) return;
+  const size_t used =
+      static_cast<size_t>(size) < sizeof(text) ? static_cast<size_t>(size) : sizeof(text) - 1;
+  host.Fail(SLUICE_FATAL, std::string_view(text, used));
+}
+
+// The exception barrier: runs `body`, reports its text, and lets nothing out.
+template <typename Body>
+int32_t Guard(const Host& host, const char* where, Body&& body) noexcept {
+#if defined(__cpp_exceptions)
+  try {
+#endif
+    const Status status = body();
+    const int32_t code = status.code();
+    const bool taken = code == SLUICE_OK || code == SLUICE_PENDING;
+    if (!taken && !(code == SLUICE_BUSY && status.text().empty())) host.Fail(code, status.text());
+    return code;
+#if defined(__cpp_exceptions)
+  } catch (const std::exception& e) {
+    ReportException(host, where, e.what());
+  } catch (...) {
+    ReportException(host, where, "not a std::exception");
+  }
+  return SLUICE_FATAL;
+#else
+  (void)where;
+#endif
+}
+
+template <Sink T>
+class Adapter {
+ public:
+  static const sluice_instance* Create(const sluice_host* raw) {
+    const Host host(raw);
+    Adapter* adapter = nullptr;
+    Guard(host, "create", [&] {
+      adapter = new Adapter(host);
+      return Status::Ok();
+    });
+    return adapter == nullptr ? nullptr : &adapter->table_;
+  }
+
+ private:
+  explicit Adapter(const Host& host) : host_(host), object_(Make(host)) {
+    table_.struct_size = sizeof(table_);
+    table_.state = this;
+    table_.start = [](void* state, const sluice_start_args* args, sluice_start_result* result) {
+      Adapter* self = From(state);
+      return Guard(self->host_, "start",
+                   [&] { return self->object_->Start(StartArgs(args), result); });
+    };
+    table_.deliver = [](void* state, const sluice_batch* batch) {
+      Adapter* self = From(state);
+      return Guard(self->host_, "deliver", [&] { return self->object_->Deliver(Batch(batch)); });
+    };
+    table_.destroy = [](void* state) {
+      Adapter* self = From(state);
+      const Host host = self->host_;
+      Guard(host, "destroy", [&] {
+        delete self;
+        return Status::Ok();
+      });
+    };
+    table_.get_extension = [](void* state, const char* id) -> const void* {
+      return From(state)->GetExtension(id);
+    };
+    SetOptional();
+  }
+
+  void SetOptional() {
+    if constexpr (HasResume<T>) {
+      table_.resume = [](void* state, sluice_position* position) {
+        Adapter* self = From(state);
+        return Guard(self->host_, "resume", [&] {
+          Position out(position);
+          return self->object_->Resume(&out);
+        });
+      };
+    }
+    if constexpr (HasAttach<T>) {
+      table_.attach = [](void* state, const sluice_attach_args* args) {
+        Adapter* self = From(state);
+        return Guard(self->host_, "attach", [&] { return self->object_->Attach(*args); });
+      };
+    }
+    if constexpr (HasCancel<T>) {
+      table_.cancel = [](void* state) {
+        Adapter* self = From(state);
+        Guard(self->host_, "cancel", [&] {
+          self->object_->Cancel();
+          return Status::Ok();
+        });
+      };
+    }
+    if constexpr (HasDrain<T>) {
+      table_.drain = [](void* state, uint64_t deadline) {
+        Adapter* self = From(state);
+        return Guard(self->host_, "drain",
+                     [&] { return self->object_->Drain(std::chrono::nanoseconds(deadline)); });
+      };
+    }
+  }
+
+  const void* GetExtension(const char* id) {
+    const void* found = nullptr;
+    Guard(host_, "get_extension", [&] {
+      if constexpr (HasReadback<T>) {
+        if (std::string_view(id) == SLUICE_EXT_READBACK_V1) found = &kReadback;
+      }
+      if constexpr (HasGetExtension<T>) {
+        if (found == nullptr) found = object_->GetExtension(id);
+      }
+      (void)id;
+      return Status::Ok();
+    });
+    return found;
+  }
+
+  static int32_t ReadbackOpen(void* state, const sluice_readback_args* args,
+                              sluice_readback_info* info) {
+    Adapter* self = From(state);
+    return Guard(self->host_, "readback open", [&] {
+      std::unique_ptr<ReadbackCursor> cursor;
+      Status status = OpenReadback(self->object_.get(), ReadbackArgs(args), info, &cursor);
+      info->cursor = cursor.release();
+      return status;
+    });
+  }
+  static Status OpenReadback(T* object, const ReadbackArgs& args, ReadbackInfo* info,
+                             std::unique_ptr<ReadbackCursor>* cursor) {
+    if constexpr (HasReadback<T>) {
+      return object->OpenReadback(args, info, cursor);
+    } else {
+      (void)object, (void)args, (void)info, (void)cursor;
+      return Status::Unsupported("this plugin cannot read back what it holds");
+    }
+  }
+  static int32_t ReadbackNext(void* state, void* cursor, sluice_readback_item* item) {
+    return Guard(From(state)->host_, "readback next",
+                 [&] { return static_cast<ReadbackCursor*>(cursor)->Next(item); });
+  }
+  static void ReadbackClose(void* state, void* cursor) {
+    Guard(From(state)->host_, "readback close", [&] {
+      delete static_cast<ReadbackCursor*>(cursor);
+      return Status::Ok();
+    });
+  }
+
+  static Adapter* From(void* state) { return static_cast<Adapter*>(state); }
+  static std::unique_ptr<T> Make(const Host& host) {
+    if constexpr (std::is_constructible_v<T, Host>) {
+      return std::make_unique<T>(host);
+    } else {
+      return std::make_unique<T>();
+    }
+  }
+
+  static constexpr sluice_readback_v1 kReadback = {sizeof(sluice_readback_v1), 0, &ReadbackOpen,
+                                                   &ReadbackNext, &ReadbackClose};
+
+  sluice_instance table_{};
+  const Host host_;
+  const std::unique_ptr<T> object_;
+};
+
+template <typename T>
+constexpr sluice_plugin Describe(const Identity& identity) {
+  sluice_plugin plugin{};
+  plugin.struct_size = sizeof(plugin);
+  plugin.abi_minor = SLUICE_ABI_MINOR;
+  plugin.build_tag = SLUICE_ABI_BUILD_TAG;
+  plugin.id = {identity.id.data(), identity.id.size()};
+  plugin.version = {identity.version.data(), identity.version.size()};
+  plugin.capabilities = identity.capabilities;
+  plugin.highest_level = identity.highest_level;
+  plugin.settings_schema = {identity.settings_schema.data(), identity.settings_schema.size()};
+  plugin.create = &Adapter<T>::Create;
+  return plugin;
+}
+
+}  // namespace internal
+}  // namespace sluice::sdk
+
+// Defines the library's entry for the class: SLUICE_PLUGIN(Hello, .id = "hello", .version =
+// "1.0.0"). Once a library, at file scope. What follows the class are the members of Identity.
+#define SLUICE_PLUGIN(Class, ...)                                                       \
+  extern "C" SLUICE_PLUGIN_EXPORT const sluice_plugin* sluice_plugin_entry_v1(void) {   \
+    static constexpr sluice_plugin kPlugin =                                            \
+        ::sluice::sdk::internal::Describe<Class>(::sluice::sdk::Identity{__VA_ARGS__}); \
+    return &kPlugin;                                                                    \
+  }
+
+#endif  // SLUICE_PLUGIN_HPP_
