@@ -7,7 +7,8 @@
 namespace sluice::internal {
 
 void CheckFailed(const char* file, int line, const char* condition, const char* message) {
-  std::fprintf(stderr, "sluice: broken invariant: %s: %s (%s:%d); this is a defect, please report it\n",
+  std::fprintf(stderr,
+               "sluice: broken invariant: %s: %s (%s:%d); this is a defect, please report it\n",
                message, condition, file, line);
   std::fflush(stderr);
   std::abort();

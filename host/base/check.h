@@ -9,9 +9,9 @@ namespace sluice::internal {
                               const char* message);
 }  // namespace sluice::internal
 
-#define SLUICE_CHECK(condition, message)                                                  \
-  do {                                                                                    \
-    if (!(condition)) [[unlikely]] {                                                      \
-      ::sluice::internal::CheckFailed(__FILE__, __LINE__, #condition, message);           \
-    }                                                                                     \
+#define SLUICE_CHECK(condition, message)                                        \
+  do {                                                                          \
+    if (!(condition)) [[unlikely]] {                                            \
+      ::sluice::internal::CheckFailed(__FILE__, __LINE__, #condition, message); \
+    }                                                                           \
   } while (false)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <atomic>
 #include <cstdio>
 #include <ctime>
 #include <memory>
 #include <string>
-
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 
 #include "base/clock.h"
 
@@ -32,12 +32,18 @@ spdlog::logger& Logger() {
 
 std::string_view LevelName(LogLevel level) {
   switch (level) {
-    case LogLevel::kTrace: return "trace";
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarn: return "warn";
-    case LogLevel::kError: return "error";
-    case LogLevel::kCritical: return "critical";
+    case LogLevel::kTrace:
+      return "trace";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
+    case LogLevel::kCritical:
+      return "critical";
   }
   return "info";
 }
@@ -63,9 +69,10 @@ void AppendJsonText(std::string* out, std::string_view text) {
 Status InitLog(std::string_view level, LogFormat format) {
   spdlog::level::level_enum parsed = spdlog::level::from_str(std::string(level));
   if (parsed == spdlog::level::off && level != "off") {
-    return Status(StatusCode::kConfiguration,
-                  fmt::format("log level '{}' is none of trace, debug, info, warn, error, critical, off",
-                              level));
+    return Status(
+        StatusCode::kConfiguration,
+        fmt::format("log level '{}' is none of trace, debug, info, warn, error, critical, off",
+                    level));
   }
   Logger().set_level(parsed);
   g_json.store(format == LogFormat::kJson);

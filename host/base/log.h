@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Logging: lines to standard error, as text or JSON. spdlog does the work and stays behind this header.
+// Logging: lines to standard error, as text or JSON. spdlog does the work and stays behind this
+// header.
 //
 //   LogInfo("sink audit", "resumed at height {}", height);
 //
@@ -8,9 +9,9 @@
 // Threading: any thread, after InitLog (before it: text, level info).
 #pragma once
 
-#include <string_view>
-
 #include <fmt/core.h>
+
+#include <string_view>
 
 #include "base/status.h"
 
@@ -28,7 +29,8 @@ void LogMessage(LogLevel level, std::string_view component, std::string_view mes
 template <typename... Args>
 void LogAt(LogLevel level, std::string_view component, fmt::format_string<Args...> format,
            Args&&... args) {
-  if (LogEnabled(level)) LogMessage(level, component, fmt::format(format, std::forward<Args>(args)...));
+  if (LogEnabled(level))
+    LogMessage(level, component, fmt::format(format, std::forward<Args>(args)...));
 }
 template <typename... Args>
 void LogDebug(std::string_view component, fmt::format_string<Args...> format, Args&&... args) {

@@ -5,28 +5,50 @@ namespace sluice {
 
 std::string_view StatusCodeName(StatusCode code) {
   switch (code) {
-    case StatusCode::kOk: return "OK";
-    case StatusCode::kPending: return "PENDING";
-    case StatusCode::kBusy: return "BUSY";
-    case StatusCode::kRetry: return "RETRY";
-    case StatusCode::kReject: return "REJECT";
-    case StatusCode::kFatal: return "FATAL";
-    case StatusCode::kUnsupported: return "UNSUPPORTED";
-    case StatusCode::kInvalid: return "INVALID";
-    case StatusCode::kCancelled: return "CANCELLED";
-    case StatusCode::kFenced: return "FENCED";
-    case StatusCode::kNoMemory: return "NO_MEMORY";
-    case StatusCode::kNotFound: return "NOT_FOUND";
-    case StatusCode::kAlreadyExists: return "ALREADY_EXISTS";
-    case StatusCode::kCorruption: return "CORRUPTION";
-    case StatusCode::kIo: return "IO";
-    case StatusCode::kNoSpace: return "NO_SPACE";
-    case StatusCode::kLocked: return "LOCKED";
-    case StatusCode::kTimeout: return "TIMEOUT";
-    case StatusCode::kConfiguration: return "CONFIGURATION";
-    case StatusCode::kPlugin: return "PLUGIN";
-    case StatusCode::kHalted: return "HALTED";
-    case StatusCode::kFailed: return "FAILED";
+    case StatusCode::kOk:
+      return "OK";
+    case StatusCode::kPending:
+      return "PENDING";
+    case StatusCode::kBusy:
+      return "BUSY";
+    case StatusCode::kRetry:
+      return "RETRY";
+    case StatusCode::kReject:
+      return "REJECT";
+    case StatusCode::kFatal:
+      return "FATAL";
+    case StatusCode::kUnsupported:
+      return "UNSUPPORTED";
+    case StatusCode::kInvalid:
+      return "INVALID";
+    case StatusCode::kCancelled:
+      return "CANCELLED";
+    case StatusCode::kFenced:
+      return "FENCED";
+    case StatusCode::kNoMemory:
+      return "NO_MEMORY";
+    case StatusCode::kNotFound:
+      return "NOT_FOUND";
+    case StatusCode::kAlreadyExists:
+      return "ALREADY_EXISTS";
+    case StatusCode::kCorruption:
+      return "CORRUPTION";
+    case StatusCode::kIo:
+      return "IO";
+    case StatusCode::kNoSpace:
+      return "NO_SPACE";
+    case StatusCode::kLocked:
+      return "LOCKED";
+    case StatusCode::kTimeout:
+      return "TIMEOUT";
+    case StatusCode::kConfiguration:
+      return "CONFIGURATION";
+    case StatusCode::kPlugin:
+      return "PLUGIN";
+    case StatusCode::kHalted:
+      return "HALTED";
+    case StatusCode::kFailed:
+      return "FAILED";
   }
   return "UNKNOWN";
 }

@@ -2,8 +2,8 @@
 //
 // Status and Result: how every fallible function of the host reports.
 //
-// Environment, configuration and plugin faults are a Status. A broken invariant of our own is not: it
-// ends the process at once (check.h), because data that has been streamed cannot be unsent.
+// Environment, configuration and plugin faults are a Status. A broken invariant of our own is not:
+// it ends the process at once (check.h), because data that has been streamed cannot be unsent.
 //
 // Threading: values; a Status may be moved between threads freely.
 #pragma once
@@ -11,37 +11,36 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
-
 #include <tl/expected.hpp>
+#include <utility>
 
 namespace sluice {
 
 // Codes 0..10 are the plugin ABI's, number for number. Codes from 100 exist in the host only.
 enum class StatusCode : int32_t {
   kOk = 0,
-  kPending = 1,      // taken; the answer follows over the ack channel
-  kBusy = 2,         // not taken; ready will be called
-  kRetry = 3,        // failed now, may succeed later
-  kReject = 4,       // this height can never be taken
-  kFatal = 5,        // the instance is broken
+  kPending = 1,  // taken; the answer follows over the ack channel
+  kBusy = 2,     // not taken; ready will be called
+  kRetry = 3,    // failed now, may succeed later
+  kReject = 4,   // this height can never be taken
+  kFatal = 5,    // the instance is broken
   kUnsupported = 6,
-  kInvalid = 7,      // the caller's argument or input is wrong
+  kInvalid = 7,  // the caller's argument or input is wrong
   kCancelled = 8,
-  kFenced = 9,       // a newer epoch is at work
+  kFenced = 9,  // a newer epoch is at work
   kNoMemory = 10,
 
   kNotFound = 100,
   kAlreadyExists = 101,
-  kCorruption = 102,        // stored bytes are not what was written
+  kCorruption = 102,  // stored bytes are not what was written
   kIo = 103,
-  kNoSpace = 104,           // the disk is full
-  kLocked = 105,            // another process holds it
+  kNoSpace = 104,  // the disk is full
+  kLocked = 105,   // another process holds it
   kTimeout = 106,
-  kConfiguration = 107,     // a wrong setting or command line; exit code 2
-  kPlugin = 108,            // a plugin could not be loaded or started, a sink not attached; exit code 3
-  kHalted = 109,            // halted by the ack policy; exit code 75
-  kFailed = 110,            // failed at run time, no finer code applies
+  kConfiguration = 107,  // a wrong setting or command line; exit code 2
+  kPlugin = 108,  // a plugin could not be loaded or started, a sink not attached; exit code 3
+  kHalted = 109,  // halted by the ack policy; exit code 75
+  kFailed = 110,  // failed at run time, no finer code applies
 };
 
 // "RETRY", "NO_SPACE", …: the name used in logs, in `status` and in last_error.code.
@@ -50,7 +49,8 @@ std::string_view StatusCodeName(StatusCode code);
 // Maps an ABI status to a code; a number the ABI does not name is kFatal.
 StatusCode StatusCodeFromAbi(int32_t abi_status);
 
-// True where trying the same again later may succeed (kRetry, kBusy, kTimeout, kNoSpace, kCancelled).
+// True where trying the same again later may succeed (kRetry, kBusy, kTimeout, kNoSpace,
+// kCancelled).
 bool IsRetryable(StatusCode code);
 
 class [[nodiscard]] Status {
@@ -93,11 +93,11 @@ inline tl::unexpected<Status> Error(Status status) {
 
 // Leaves the function with the Status of `expr` unless it is OK. Works in functions that return
 // Status and, through tl::unexpected, in those that return Result<T>.
-#define SLUICE_RETURN_IF_ERROR(expr)                                         \
-  do {                                                                       \
-    if (::sluice::Status sluice_status_ = (expr); !sluice_status_.ok()) {    \
-      return ::sluice::internal::ErrorReturn(std::move(sluice_status_));     \
-    }                                                                        \
+#define SLUICE_RETURN_IF_ERROR(expr)                                      \
+  do {                                                                    \
+    if (::sluice::Status sluice_status_ = (expr); !sluice_status_.ok()) { \
+      return ::sluice::internal::ErrorReturn(std::move(sluice_status_));  \
+    }                                                                     \
   } while (false)
 
 // SLUICE_ASSIGN_OR_RETURN(auto x, F()): x is the value of the Result, or the function is left.
@@ -105,11 +105,11 @@ inline tl::unexpected<Status> Error(Status status) {
   SLUICE_ASSIGN_OR_RETURN_(SLUICE_CONCAT_(sluice_result_, __LINE__), lhs, expr)
 #define SLUICE_CONCAT_INNER_(a, b) a##b
 #define SLUICE_CONCAT_(a, b) SLUICE_CONCAT_INNER_(a, b)
-#define SLUICE_ASSIGN_OR_RETURN_(result, lhs, expr)                        \
-  auto result = (expr);                                                    \
-  if (!result) {                                                           \
-    return ::sluice::internal::ErrorReturn(std::move(result).error());     \
-  }                                                                        \
+#define SLUICE_ASSIGN_OR_RETURN_(result, lhs, expr)                    \
+  auto result = (expr);                                                \
+  if (!result) {                                                       \
+    return ::sluice::internal::ErrorReturn(std::move(result).error()); \
+  }                                                                    \
   lhs = std::move(*result)
 
 namespace sluice::internal {

@@ -4,6 +4,8 @@
 // Threading: plain values.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <compare>
 #include <cstdint>
 #include <functional>
@@ -11,8 +13,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <fmt/core.h>
 
 namespace sluice {
 
@@ -68,12 +68,22 @@ enum class AckLevel : int32_t { kReceived = 1, kDurable = 2, kVisible = 3 };
 
 constexpr std::string_view AckLevelName(AckLevel level) {
   switch (level) {
-    case AckLevel::kReceived: return "received";
-    case AckLevel::kDurable: return "durable";
-    case AckLevel::kVisible: return "visible";
+    case AckLevel::kReceived:
+      return "received";
+    case AckLevel::kDurable:
+      return "durable";
+    case AckLevel::kVisible:
+      return "visible";
   }
   return "unknown";
 }
+
+// What the ack policy may expect of a sink.
+enum class SinkAvailability {
+  kJoining,    // not attached yet, or newly counting: still could
+  kAvailable,  // attached and delivering, or under retry: still could
+  kGone,       // suspended, diverged, foreign, gap, rejected, lost …: cannot, without a command
+};
 
 }  // namespace sluice
 

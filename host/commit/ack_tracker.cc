@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commit/ack_tracker.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.h"
+#include "base/failpoint.h"
+
+namespace sluice {
+
+AckTracker::AckTracker(std::vector<SinkName> sinks) {
+  sinks_.reserve(sinks.size());
+  for (SinkName& name : sinks) {
+    Sink sink;
+    sink.name = std::move(name);
+    sinks_.push_back(std::move(sink));
+  }
+}
+
+void AckTracker::SetNotify(std::function<void()> notify) {
+  std::lock_guard lock(mutex_);
+  notify_ = std::move(notify);
+}
+
+AckTracker::Sink* AckTracker::Find(const SinkName& sink) {
+  auto found = std::find_if(sinks_.begin(), sinks_.end(),
+                            [&](const Sink& candidate) { return candidate.name == sink; });
+  SLUICE_CHECK(found != sinks_.end(), "the tracker knows every configured sink");
+  return &*found;
+}
+
+void AckTracker::Changed(std::unique_lock<std::mutex> lock) {
+  ++version_;
+  std::function<void()> notify = notify_;
+  lock.unlock();
+  if (notify) notify();
+}
+
+void AckTracker::SetWatermark(const SinkName& sink, AckLevel level, Height watermark,
+                              AckLevel highest) {
+  Failpoint("commit.s3.before", watermark.value());
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  found->known = true;
+  found->highest = highest;
+  // A level implies those below it.
+  for (int32_t i = 1; i <= static_cast<int32_t>(level); ++i) {
+    found->watermark[static_cast<size_t>(i)] = watermark;
+  }
+  Changed(std::move(lock));
+  Failpoint("commit.s3.after", watermark.value());
+}
+
+void AckTracker::SetAvailability(const SinkName& sink, SinkAvailability availability,
+                                 std::string reason) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  if (found->availability == availability && found->reason == reason) return;
+  found->availability = availability;
+  found->reason = std::move(reason);
+  Changed(std::move(lock));
+}
+
+void AckTracker::SetStored(const SinkName& sink, Height stored, bool store_always) {
+  std::lock_guard lock(mutex_);
+  Sink* found = Find(sink);
+  found->stored = stored;
+  found->store_always = store_always;
+  // Without resume the stored watermark is all that is known; it pins the journal from the start.
+  if (store_always && !found->known && stored > Height()) {
+    found->known = true;
+    for (size_t i = 1; i <= 3; ++i) found->watermark[i] = stored;
+  }
+}
+
+std::vector<AckTracker::Sink> AckTracker::Snapshot() const {
+  std::lock_guard lock(mutex_);
+  return sinks_;
+}
+
+uint64_t AckTracker::version() const {
+  std::lock_guard lock(mutex_);
+  return version_;
+}
+
+std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore() {
+  std::vector<std::pair<SinkName, Height>> result;
+  std::lock_guard lock(mutex_);
+  for (Sink& sink : sinks_) {
+    Height pin = sink.pin();
+    if (pin == Height() || pin == sink.stored) continue;
+    if (!sink.store_always && sink.stored != Height()) continue;
+    sink.stored = pin;
+    result.emplace_back(sink.name, pin);
+  }
+  return result;
+}
+
+Height AckTracker::LowestPin() const {
+  std::lock_guard lock(mutex_);
+  Height lowest(std::numeric_limits<int64_t>::max());
+  for (const Sink& sink : sinks_) lowest = std::min(lowest, sink.pin());
+  return lowest;
+}
+
+}  // namespace sluice

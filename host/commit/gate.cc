@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commit/gate.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace sluice {
+
+Gate::Gate(GateSettings settings, std::vector<UnackedRange> recorded_ranges,
+           std::vector<SinkName> sinks)
+    : settings_(std::move(settings)), degraded_(std::move(recorded_ranges), std::move(sinks)) {}
+
+std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const {
+  std::vector<SinkVote> votes(sinks.size());
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    votes[i].watermark = sinks[i].at(settings_.level);
+    votes[i].availability = sinks[i].availability;
+    votes[i].left_out = degraded_.LeftOut(i);
+  }
+  return votes;
+}
+
+Decision Gate::DecideNow(Height height, std::span<const AckTracker::Sink> sinks) const {
+  return Decide(settings_.policy, height, Votes(sinks), TimePoint(), TimePoint::max());
+}
+
+GateStep Gate::Step(Height height, TimePoint delivered_at, std::span<const AckTracker::Sink> sinks,
+                    TimePoint now) {
+  TimePoint deadline = std::max(delivered_at, last_decision_) + settings_.ack_timeout;
+  Decision decision = Decide(settings_.policy, height, Votes(sinks), now, deadline);
+  switch (decision.verdict) {
+    case Verdict::kSatisfied:
+      return Commit(height, decision, sinks, now);
+    case Verdict::kWaiting: {
+      GateStep step;
+      step.look_again_at = deadline;
+      step.waiting_on = std::move(decision.waiting_on);
+      return step;
+    }
+    case Verdict::kUnsatisfiable:
+    case Verdict::kTimedOut:
+      return Fail(height, std::move(decision), sinks, now);
+  }
+  SLUICE_CHECK(false, "every verdict is handled");
+}
+
+GateStep Gate::Commit(Height height, const Decision& decision,
+                      std::span<const AckTracker::Sink> sinks, TimePoint now) {
+  GateStep step;
+  step.kind = GateStep::Kind::kCommit;
+  if (decision.only_by_leaving_out) {
+    for (size_t i = 0; i < sinks.size(); ++i) {
+      bool missing = degraded_.LeftOut(i) && sinks[i].at(settings_.level) < height;
+      if (missing && settings_.policy.Involves(i)) step.missing.push_back(i);
+    }
+  }
+  last_decision_ = now;
+  failing_since_.reset();
+  return step;
+}
+
+GateStep Gate::Fail(Height height, Decision decision, std::span<const AckTracker::Sink> sinks,
+                    TimePoint now) {
+  GateStep step;
+  step.waiting_on = decision.waiting_on;
+  bool first_time = !failing_since_.has_value();
+  if (first_time) {
+    failing_since_ = now;
+    step.reason = Describe(height, decision, sinks);
+  }
+  switch (settings_.on_failure) {
+    case OnFailure::kHalt:
+      step.kind = GateStep::Kind::kHalt;
+      step.reason = Describe(height, decision, sinks);
+      return step;
+    case OnFailure::kRecover:
+      // What is gone does not come back by itself; only sinks under retry are worth waiting for.
+      if (decision.verdict == Verdict::kUnsatisfiable ||
+          now >= *failing_since_ + settings_.recover_timeout) {
+        step.kind = GateStep::Kind::kHalt;
+        step.reason = Describe(height, decision, sinks);
+      } else {
+        step.look_again_at = *failing_since_ + settings_.recover_timeout;
+      }
+      return step;
+    case OnFailure::kWait:
+      return step;
+    case OnFailure::kDegrade: {
+      degraded_.LeaveOut(decision.waiting_on);
+      Decision without = DecideNow(height, sinks);
+      SLUICE_CHECK(without.verdict == Verdict::kSatisfied,
+                   "leaving out all that is waited for satisfies every term");
+      std::string reason = std::move(step.reason);
+      step = Commit(height, without, sinks, now);
+      step.reason = std::move(reason);
+      return step;
+    }
+  }
+  SLUICE_CHECK(false, "every on_failure is handled");
+}
+
+std::string Gate::Describe(Height height, const Decision& decision,
+                           std::span<const AckTracker::Sink> sinks) const {
+  std::string who;
+  for (size_t sink : decision.waiting_on) {
+    if (!who.empty()) who += "; ";
+    who += fmt::format("sink {} is at {}", sinks[sink].name, sinks[sink].at(settings_.level));
+    if (!sinks[sink].reason.empty()) who += fmt::format(" ({})", sinks[sink].reason);
+  }
+  std::string how = decision.verdict == Verdict::kUnsatisfiable
+                        ? "cannot hold: too few sinks are left"
+                        : fmt::format("did not hold within {} ms",
+                                      settings_.ack_timeout / std::chrono::milliseconds(1));
+  return fmt::format("height {}: policy \"{}\" at level {} {}: {}", height, settings_.policy.text,
+                     AckLevelName(settings_.level), how, who);
+}
+
+}  // namespace sluice

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The gate: where a sealed height waits for the policy. It turns decisions (decision.h) and
+// on_failure into one of three steps for the height in front: commit it, keep waiting, or halt.
+//
+// Pure but for its own memory (since when it has been recovering, who is left out): no threads, no
+// clock, no I/O, so every row of the failure table is a unit test. Threading: the committing
+// thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/types.h"
+#include "commit/ack_tracker.h"
+#include "commit/decision.h"
+#include "commit/degraded.h"
+#include "commit/policy.h"
+
+namespace sluice {
+
+enum class OnFailure { kRecover, kHalt, kWait, kDegrade };
+
+struct GateSettings {
+  Policy policy;
+  AckLevel level = AckLevel::kDurable;
+  Duration ack_timeout{};  // one deadline for the whole policy, a height
+  OnFailure on_failure = OnFailure::kRecover;
+  Duration recover_timeout{};  // with kRecover: how long after the deadline
+};
+
+struct GateStep {
+  enum class Kind { kCommit, kWait, kHalt };
+  Kind kind = Kind::kWait;
+  // kCommit: left-out sinks that miss this height; empty where the policy holds.
+  std::vector<size_t> missing;
+  // kWait: when to look again if nothing changes; nothing: only a change matters.
+  std::optional<TimePoint> look_again_at;
+  std::vector<size_t> waiting_on;
+  // kHalt, and the first step after a deadline has passed: why, in words.
+  std::string reason;
+};
+
+class Gate {
+ public:
+  Gate(GateSettings settings, std::vector<UnackedRange> recorded_ranges,
+       std::vector<SinkName> sinks);
+
+  // The step for `height`, the one in front, which was delivered (S2) at `delivered_at`. Its
+  // deadline runs from the later of that and the decision of the height before it.
+  GateStep Step(Height height, TimePoint delivered_at, std::span<const AckTracker::Sink> sinks,
+                TimePoint now);
+
+  // What the policy says of `height` right now, deadlines aside: for the catching up at start.
+  Decision DecideNow(Height height, std::span<const AckTracker::Sink> sinks) const;
+
+  const GateSettings& settings() const { return settings_; }
+  DegradedRanges& degraded() { return degraded_; }
+  const DegradedRanges& degraded() const { return degraded_; }
+
+ private:
+  std::vector<SinkVote> Votes(std::span<const AckTracker::Sink> sinks) const;
+  GateStep Commit(Height height, const Decision& decision, std::span<const AckTracker::Sink> sinks,
+                  TimePoint now);
+  GateStep Fail(Height height, Decision decision, std::span<const AckTracker::Sink> sinks,
+                TimePoint now);
+  std::string Describe(Height height, const Decision& decision,
+                       std::span<const AckTracker::Sink> sinks) const;
+
+  GateSettings settings_;
+  DegradedRanges degraded_;
+  TimePoint last_decision_{};
+  std::optional<TimePoint> failing_since_;  // the height in front has missed its deadline
+};
+
+}  // namespace sluice

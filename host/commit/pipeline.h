@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The pipeline: the way of a block from sealed to committed.
+//
+//   intake thread:      WaitForSlot, execute (S0), Submit
+//   committing thread:  S1 journal + S5 commit (one batch) -> S2 deliver -> S3/S4 gate -> S5 -> S6
+//   answer
+//
+// One thread writes, so the order of heights and the content of each batch need no further
+// argument. What waits is put together: one batch carries the commits of all heights that the gate
+// has let through and the journal records of all heights that were sealed meanwhile, with one
+// fsync.
+//
+// With fire-and-forget, a height's journal record and its commit are in the same batch, and it is
+// delivered after that.
+//
+// Errors end the pipeline; result() keeps the first. kHalted: by the ack policy, everything that is
+// needed to continue is in the journal. No space is no error: it takes no blocks, and goes on when
+// there is.
+//
+// Threading: WaitForSlot and Submit on the intake thread; the others from any.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/latency_histogram.h"
+#include "base/status.h"
+#include "commit/ack_tracker.h"
+#include "commit/gate.h"
+#include "store/database.h"
+#include "store/executor.h"
+
+namespace sluice {
+
+// Where journaled heights go: every sink's queue. Enqueue must not block.
+class DeliveryPort {
+ public:
+  virtual ~DeliveryPort() = default;
+  virtual void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) = 0;
+};
+
+struct PipelineSettings {
+  GateSettings gate;
+  uint64_t window = 8;  // blocks executed ahead of the oldest uncommitted one, itself included
+  uint64_t retain_blocks = 100;
+  uint64_t journal_max_bytes = 0;   // intake stops above it; 0: no limit
+  uint64_t journal_max_blocks = 0;  // the same; 0: no limit
+  uint64_t disk_reserve_bytes = 0;  // below it no block is journaled
+};
+
+struct PipelineStatus {
+  Height committed;
+  Height journaled;
+  std::vector<std::string> waiting_on;  // sinks that the height in front waits for
+  bool degraded = false;
+  std::vector<UnackedRange> unacked_ranges;
+  double gate_p50_seconds = 0;
+  double gate_p99_seconds = 0;
+  std::string blocked;  // why no block is taken, or empty
+};
+
+class Pipeline {
+ public:
+  // Borrows everything; all of it outlives the pipeline. `on_committed` is called on the committing
+  // thread for each height, in order, once it is committed (S6).
+  Pipeline(PipelineSettings settings, Database* database, AckTracker* tracker,
+           DeliveryPort* delivery, std::vector<UnackedRange> recorded_ranges,
+           std::function<void(const SealedBlock&)> on_committed);
+  ~Pipeline();
+
+  // Waits until the sinks that the policy needs have caught up with the committed height. No block
+  // is taken meanwhile. kPlugin: the policy cannot hold with the sinks there are; kHalted: no
+  // progress for recover_timeout; kCancelled: Stop was called.
+  Status CatchUp();
+
+  // Takes heights that were journaled but not committed through the gate again, from the same
+  // bytes.
+  Status RollForward();
+
+  // Waits until the next block may be executed. Not OK: the pipeline has ended, or is about to.
+  Status WaitForSlot();
+  // Hands over the next height. After WaitForSlot.
+  void Submit(SealedBlock block);
+
+  // Waits until everything submitted is committed, or the pipeline has ended, or the deadline.
+  Status WaitUntilIdle(TimePoint deadline = TimePoint::max());
+
+  // No new S1 begins; the write under way is awaited. Heights not journaled are dropped: not taken.
+  void Stop();
+
+  // OK while it runs and after Stop; else why it ended.
+  Status result() const;
+
+  PipelineStatus status() const;
+
+ private:
+  struct Waiting {
+    SealedBlock block;
+    TimePoint delivered_at;
+  };
+  // What the next batch does, and when to look again where there is nothing to do.
+  struct Plan {
+    WriteGroup group;
+    std::vector<SealedBlock> commits;
+    std::vector<TimePoint> decided_from;  // delivered_at of each commit
+    std::vector<SealedBlock> journals;
+    std::optional<TimePoint> look_again_at;
+    std::optional<std::string> halt;
+    bool empty() const { return commits.empty() && journals.empty() && !group.unacked; }
+  };
+
+  void Run();
+  Plan MakePlan(TimePoint now);
+  void LetIn(const std::vector<AckTracker::Sink>& sinks);
+  void PlanCommits(TimePoint now, Plan* plan);
+  void PlanJournal(TimePoint now, Plan* plan);
+  void PlanGroup(Plan* plan);
+  Status Execute(Plan* plan);
+  Status WriteWithSpace(WriteGroup* group);
+  void Finished(Plan* plan);
+  void End(Status result);
+  void Wake();
+  bool WaitForWake(std::optional<TimePoint> until);
+  std::string IntakeBlocked() const;
+
+  const PipelineSettings settings_;
+  Database* const database_;
+  AckTracker* const tracker_;
+  DeliveryPort* const delivery_;
+  const std::function<void(const SealedBlock&)> on_committed_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;         // the committing thread waits here
+  std::condition_variable progress_;     // everybody else
+  std::deque<SealedBlock> sealed_;       // guarded by mutex_: submitted, not journaled
+  Height submitted_;                     // guarded by mutex_
+  Height committed_;                     // guarded by mutex_
+  Height journaled_;                     // guarded by mutex_
+  bool woken_ = false;                   // guarded by mutex_
+  bool stopping_ = false;                // guarded by mutex_
+  bool ended_ = false;                   // guarded by mutex_
+  Status result_;                        // guarded by mutex_
+  std::string intake_blocked_;           // guarded by mutex_: why no block is executed
+  std::string disk_blocked_;             // guarded by mutex_: why no block is journaled
+  std::vector<std::string> waiting_on_;  // guarded by mutex_
+  bool degraded_ = false;                // guarded by mutex_
+  std::vector<UnackedRange> ranges_;     // guarded by mutex_
+
+  // Committing thread only (before it starts: the starting thread).
+  Gate gate_;
+  std::deque<Waiting> at_gate_;
+  Height durable_;  // committed, and known to survive a power cut
+  std::vector<std::pair<SinkName, Height>> watermarks_to_store_;
+  TimePoint next_disk_check_{};
+  bool disk_low_ = false;
+
+  LatencyHistogram gate_wait_;
+  std::thread thread_;
+};
+
+}  // namespace sluice

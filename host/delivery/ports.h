@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What delivery needs from the node and what it tells the node: two small ports, so that nothing here
+// knows the database or the gate.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "base/types.h"
+#include "model/change_set.h"
+
+namespace sluice {
+
+// The journal as sinks see it. Threading: any thread.
+class JournalSource {
+ public:
+  virtual ~JournalSource() = default;
+  virtual Height first() const = 0;      // F; J+1 where the journal is empty
+  virtual Height journaled() const = 0;  // J: what may be delivered. With fire-and-forget: committed too
+  // The digest of a height in [F-1, J]; height 0 is the genesis digest.
+  virtual Result<Digest> DigestAt(Height height) const = 0;
+  // kNotFound where it was pruned; kCorruption names the height.
+  virtual Result<std::shared_ptr<const ChangeSet>> Read(Height height) const = 0;
+  // Whether the node has a record that this sink ever acked a height.
+  virtual Result<bool> HasWatermarkRecord(const SinkName& sink) const = 0;
+  // The watermark as the node last stored it: for plugins without `resume`.
+  virtual Result<Height> StoredWatermark(const SinkName& sink) const = 0;
+};
+
+// Told by each sink's threads. Implementations must not block and must not call back.
+class SinkObserver {
+ public:
+  virtual ~SinkObserver() = default;
+  // The sink's gap-free watermark at `level` and below it. Grows, except where a sink is attached anew at
+  // a lower base. `highest`: the highest level that this instance can give.
+  virtual void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
+                           AckLevel highest) = 0;
+  virtual void OnAvailability(const SinkName& sink, SinkAvailability availability,
+                              const std::string& reason) = 0;
+};
+
+}  // namespace sluice

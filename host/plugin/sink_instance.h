@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One instance of a plugin, as the host sees it: the C ABI's instance table in the host's own types.
+// Delivery and lifecycle know this interface only; the C ABI ends in this folder.
+//
+// Threading: the ABI's tags hold: Start, Resume, Attach, Drain, Destroy on the sink's control thread, one
+// at a time; Deliver on its delivery thread (with kParallel: on up to max_in_flight threads); Cancel from
+// any thread. Lifetime: Destroy is always the last call and is made exactly once by the owner.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/types.h"
+#include "model/change_set.h"
+
+namespace sluice {
+
+inline constexpr uint64_t kCapabilityParallel = 1;
+
+struct StartArgs {
+  std::string settings_json;  // checked against the plugin's schema and completed
+  std::string stream_id;
+  SinkName sink;
+  std::string home;  // absolute
+  Epoch epoch;
+  Duration deadline{};  // left for this call
+  ChangeFilter filter;  // stores: as configured; empty lists mean no restriction
+};
+
+struct StartResult {
+  AckLevel level = AckLevel::kReceived;  // the highest that this instance can give
+  uint64_t capabilities = 0;
+  uint64_t max_part_bytes = 0;  // 0: whole heights
+};
+
+// Where the sink stands, as the external system itself says.
+struct SinkPosition {
+  bool empty = true;
+  std::string stream_id;
+  Epoch epoch;
+  Height height;
+  Digest digest;
+};
+
+// Numbers are the ABI's.
+enum class AttachReason : int32_t {
+  kResumed = 1,
+  kGenesis = 2,
+  kLatest = 3,
+  kGapSkipped = 4,
+  kAfterSnapshot = 5,
+};
+
+struct Base {
+  Height height;  // height + 1 is delivered next
+  Digest digest;
+};
+
+struct Delivery {
+  std::shared_ptr<const ChangeSet> change_set;  // already filtered for this sink
+  Epoch epoch;
+  Attempt attempt;
+  Height newest_height;  // that could be delivered now
+  bool with_old_values = false;
+};
+
+struct AckReport {
+  Epoch epoch;
+  Attempt attempt;
+  Height first;  // 0: everything up to last
+  Height last;
+  AckLevel level = AckLevel::kReceived;
+};
+
+struct NackReport {
+  Epoch epoch;
+  Attempt attempt;
+  Height height;
+  StatusCode code = StatusCode::kRetry;
+  Duration retry_after{};  // 0: the host's backoff
+  std::string text;
+};
+
+// What an instance reports outside of its return values. Called on any thread, the plugin's own ones
+// included; implementations must not block and must not call the instance.
+class InstanceListener {
+ public:
+  virtual ~InstanceListener() = default;
+  virtual void OnAck(const AckReport& ack) = 0;
+  virtual void OnNack(const NackReport& nack) = 0;
+  virtual void OnReady() = 0;
+  // `fail` outside of any call: the instance is broken.
+  virtual void OnFailed(Status reason) = 0;
+};
+
+class SinkInstance {
+ public:
+  virtual ~SinkInstance() = default;
+
+  // Errors carry the plugin's own text (given through `fail`), prefixed by nothing.
+  virtual Result<StartResult> Start(const StartArgs& args) = 0;
+
+  // Whether the plugin has `resume`; without it the host's own record of the watermark is used.
+  virtual bool can_resume() const = 0;
+  virtual Result<SinkPosition> Resume() = 0;
+  // OK also where the plugin has no `attach`.
+  virtual Status Attach(const Base& base, AttachReason reason, Epoch epoch) = 0;
+
+  // The status' code is what deliver returned (kOk, kPending, kBusy, kRetry, kReject, kFatal, …); its
+  // message is the plugin's text. Splits into parts where the instance asked for them; then kOk and
+  // kPending are the last part's, any other code the first that was not taken.
+  virtual Status Deliver(const Delivery& delivery) = 0;
+
+  // A blocked call returns kCancelled soon, where the plugin knows how.
+  virtual void Cancel() = 0;
+  virtual Status Drain(Duration deadline) = 0;
+  // After it no callback reaches the listener; late calls of the plugin are counted no-ops.
+  virtual void Destroy() = 0;
+};
+
+}  // namespace sluice
