@@ -121,6 +121,10 @@ class SinkInstance {
   virtual Status Drain(Duration deadline) = 0;
   // After it no callback reaches the listener; late calls of the plugin are counted no-ops.
   virtual void Destroy() = 0;
+
+  // Instead of Destroy, where a call of the plugin has not returned in time: afterwards no callback
+  // reaches the listener. The owner must then leak this object: the call is still running in it.
+  virtual void Abandon() {}
 };
 
 }  // namespace sluice

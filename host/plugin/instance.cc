@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/instance.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "plugin/call_frame.h"
+
+namespace sluice {
+namespace {
+
+constexpr uint64_t kHeightMax = (uint64_t{1} << 63U) - 1;
+
+sluice_text ToText(std::string_view text) { return {text.data(), text.size()}; }
+
+uint64_t ToNanos(Duration duration) {
+  return duration.count() > 0 ? static_cast<uint64_t>(duration.count()) : 0;
+}
+
+tl::unexpected<Status> Broke(std::string text) {
+  return Error(StatusCode::kFatal, "the plugin broke the ABI: " + std::move(text));
+}
+
+// The end of a call that can only succeed or fail.
+Status FinishControl(CallFrame* frame, std::string_view function, int32_t abi_status) {
+  if (abi_status == SLUICE_PENDING || abi_status == SLUICE_BUSY) {
+    return Broke(fmt::format("{} answered {}", function,
+                             StatusCodeName(StatusCodeFromAbi(abi_status))))
+        .value();
+  }
+  return frame->Finish(abi_status);
+}
+
+}  // namespace
+
+Result<SinkPosition> PositionFromAbi(const sluice_position& position) {
+  SinkPosition out;
+  if (position.kind == SLUICE_POSITION_EMPTY) return out;
+  if (position.kind != SLUICE_POSITION_AT) {
+    return Broke(fmt::format("a position of kind {}", position.kind));
+  }
+  const void* end = std::memchr(position.stream_id, 0, sizeof(position.stream_id));
+  if (end == nullptr) return Broke("a position whose stream id does not end in NUL");
+  out.empty = false;
+  out.stream_id.assign(position.stream_id, static_cast<const char*>(end));
+  if (out.stream_id.empty() || !IsUtf8(out.stream_id)) {
+    return Broke("a position whose stream id is empty or not UTF-8");
+  }
+  if (position.height > kHeightMax || position.epoch > kHeightMax) {
+    return Broke(fmt::format("a position at height {} and epoch {}, beyond 2^63 - 1",
+                             position.height, position.epoch));
+  }
+  out.epoch = Epoch(position.epoch);
+  out.height = Height(position.height);
+  std::memcpy(out.digest.bytes.data(), position.digest.bytes, sizeof(position.digest.bytes));
+  return out;
+}
+
+Instance::Instance(RawInstance raw, const PluginIdentity& identity)
+    : raw_(raw), highest_level_(identity.highest_level), capabilities_(identity.capabilities) {}
+
+Instance::~Instance() {
+  SLUICE_CHECK(ended_, "an instance is destroyed before it is freed; an abandoned one is leaked");
+}
+
+Result<StartResult> Instance::Start(const StartArgs& args) {
+  std::vector<sluice_text> stores;
+  for (const std::string& store : args.filter.stores) stores.push_back(ToText(store));
+  std::vector<sluice_bytes> prefixes;
+  for (const std::string& prefix : args.filter.key_prefixes) {
+    prefixes.push_back({reinterpret_cast<const uint8_t*>(prefix.data()), prefix.size()});
+  }
+  sluice_start_args abi_args{};
+  abi_args.struct_size = sizeof(abi_args);
+  abi_args.settings = ToText(args.settings_json);
+  abi_args.stream_id = ToText(args.stream_id);
+  abi_args.sink_name = ToText(args.sink.str());
+  abi_args.home = ToText(args.home);
+  abi_args.epoch = args.epoch.value();
+  abi_args.deadline_nanos = ToNanos(args.deadline);
+  abi_args.stores = stores.data();
+  abi_args.store_count = stores.size();
+  abi_args.key_prefixes = prefixes.data();
+  abi_args.key_prefix_count = prefixes.size();
+  sluice_start_result abi_result{};
+  abi_result.struct_size = sizeof(abi_result);
+
+  CallFrame frame(raw_.handle());
+  SLUICE_RETURN_IF_ERROR(
+      FinishControl(&frame, "start", raw_.table()->start(raw_.state(), &abi_args, &abi_result)));
+
+  if (abi_result.level < SLUICE_LEVEL_RECEIVED ||
+      abi_result.level > static_cast<int32_t>(highest_level_)) {
+    return Broke(fmt::format("start gave ack level {}, its highest is {}", abi_result.level,
+                             static_cast<int32_t>(highest_level_)));
+  }
+  if ((abi_result.capabilities & ~capabilities_) != 0) {
+    return Broke(fmt::format("start gave capabilities {:#x}, its identity has {:#x}",
+                             abi_result.capabilities, capabilities_));
+  }
+  max_part_bytes_ = abi_result.max_part_bytes;
+  return StartResult{static_cast<AckLevel>(abi_result.level), abi_result.capabilities,
+                     abi_result.max_part_bytes};
+}
+
+Result<SinkPosition> Instance::Resume() {
+  SLUICE_CHECK(can_resume(), "Resume is called only where the plugin has it");
+  sluice_position position{};
+  position.struct_size = sizeof(position);
+  CallFrame frame(raw_.handle());
+  SLUICE_RETURN_IF_ERROR(
+      FinishControl(&frame, "resume", raw_.table()->resume(raw_.state(), &position)));
+  return PositionFromAbi(position);
+}
+
+Status Instance::Attach(const Base& base, AttachReason reason, Epoch epoch) {
+  if (raw_.table()->attach == nullptr) return Status::Ok();
+  sluice_attach_args args{};
+  args.struct_size = sizeof(args);
+  args.reason = static_cast<int32_t>(reason);
+  args.epoch = epoch.value();
+  args.height = base.height.value();
+  std::memcpy(args.digest.bytes, base.digest.bytes.data(), sizeof(args.digest.bytes));
+  CallFrame frame(raw_.handle());
+  return FinishControl(&frame, "attach", raw_.table()->attach(raw_.state(), &args));
+}
+
+Status Instance::Deliver(const Delivery& delivery) {
+  std::shared_ptr<BatchView> view = TakeView();
+  view->Fill(delivery, max_part_bytes_);
+  const uint32_t parts = view->part_count();
+  Status status;
+  for (uint32_t part = 0; part < parts; ++part) {
+    if (view == nullptr) {
+      view = std::make_shared<BatchView>();
+      view->Fill(delivery, max_part_bytes_);
+    }
+    bool retained = false;
+    {
+      CallFrame frame(raw_.handle(), &view);
+      const int32_t answer = raw_.table()->deliver(raw_.state(), view->SelectPart(part));
+      status = frame.Finish(answer);
+      retained = frame.batch_retained();
+    }
+    // A retained view is the plugin's to read from now on, perhaps on another thread.
+    if (retained) view.reset();
+    if (!status.ok() && status.code() != StatusCode::kPending) break;
+  }
+  if (view != nullptr) GiveBack(std::move(view));
+  // PENDING is an answer, not a failure: it has no reason.
+  if (status.code() == StatusCode::kPending) return {StatusCode::kPending, ""};
+  return status;
+}
+
+std::shared_ptr<BatchView> Instance::TakeView() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (idle_views_.empty()) return std::make_shared<BatchView>();
+  std::shared_ptr<BatchView> view = std::move(idle_views_.back());
+  idle_views_.pop_back();
+  return view;
+}
+
+void Instance::GiveBack(std::shared_ptr<BatchView> view) {
+  view->Clear();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  idle_views_.push_back(std::move(view));
+}
+
+void Instance::Cancel() {
+  if (raw_.table()->cancel == nullptr) return;
+  const CallFrame frame(raw_.handle());
+  raw_.table()->cancel(raw_.state());
+}
+
+Status Instance::Drain(Duration deadline) {
+  if (raw_.table()->drain == nullptr) return Status::Ok();
+  CallFrame frame(raw_.handle());
+  return FinishControl(&frame, "drain", raw_.table()->drain(raw_.state(), ToNanos(deadline)));
+}
+
+void Instance::Destroy() {
+  SLUICE_CHECK(!ended_, "an instance is destroyed once");
+  raw_.Destroy();
+  ended_ = true;
+}
+
+void Instance::Abandon() {
+  SLUICE_CHECK(!ended_, "an instance is ended once");
+  raw_.Abandon();
+}
+
+}  // namespace sluice

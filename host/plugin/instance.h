@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SinkInstance over the C ABI: converts arguments and results, and holds the plugin to its
+// promises. Threading and lifetime: as sink_instance.h says; deliver may run on several threads.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "plugin/batch_view.h"
+#include "plugin/raw_instance.h"
+#include "plugin/sink_instance.h"
+
+namespace sluice {
+
+class Instance final : public SinkInstance {
+ public:
+  // `identity`: of the instance's plugin; what start returns may not go beyond it.
+  Instance(RawInstance raw, const PluginIdentity& identity);
+  ~Instance() override;
+
+  Result<StartResult> Start(const StartArgs& args) override;
+  bool can_resume() const override { return raw_.table()->resume != nullptr; }
+  Result<SinkPosition> Resume() override;
+  Status Attach(const Base& base, AttachReason reason, Epoch epoch) override;
+  Status Deliver(const Delivery& delivery) override;
+  void Cancel() override;
+  Status Drain(Duration deadline) override;
+  void Destroy() override;
+  void Abandon() override;
+
+ private:
+  std::shared_ptr<BatchView> TakeView();
+  void GiveBack(std::shared_ptr<BatchView> view);
+
+  // Set in the constructor.
+  RawInstance raw_;
+  const AckLevel highest_level_;
+  const uint64_t capabilities_;
+
+  uint64_t max_part_bytes_ = 0;  // set by Start
+  bool ended_ = false;           // control thread
+
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::shared_ptr<BatchView>> idle_views_;
+};
+
+// Reads a position that a plugin has filled in. kFatal where it makes no sense.
+Result<SinkPosition> PositionFromAbi(const sluice_position& position);
+
+}  // namespace sluice
