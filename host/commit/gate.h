@@ -22,8 +22,6 @@
 
 namespace sluice {
 
-enum class OnFailure { kRecover, kHalt, kWait, kDegrade };
-
 struct GateSettings {
   Policy policy;
   AckLevel level = AckLevel::kDurable;

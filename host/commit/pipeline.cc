@@ -84,9 +84,16 @@ Status Pipeline::CatchUp() {
     std::vector<SinkVote> votes(sinks.size());
     std::vector<Height> watermarks;
     for (size_t i = 0; i < sinks.size(); ++i) {
-      bool level = sinks[i].known && sinks[i].at(gate.level) >= committed &&
-                   sinks[i].availability != SinkAvailability::kGone;
-      votes[i].watermark = Height(level ? 1 : 0);
+      if (sinks[i].known && sinks[i].highest < gate.level && gate.policy.Involves(i)) {
+        return Status(
+            StatusCode::kConfiguration,
+            fmt::format("sink {}: with its settings it can give '{}' at most, and commit.level "
+                        "asks for '{}': change its settings, or lower commit.level",
+                        sinks[i].name, AckLevelName(sinks[i].highest), AckLevelName(gate.level)));
+      }
+      bool caught_up = sinks[i].known && sinks[i].at(gate.level) >= committed &&
+                       sinks[i].availability != SinkAvailability::kGone;
+      votes[i].watermark = Height(caught_up ? 1 : 0);
       votes[i].availability = sinks[i].availability;
       votes[i].left_out = gate_.degraded().LeftOut(i);
       watermarks.push_back(sinks[i].at(gate.level));

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <thread>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "node/halt_record.h"
+
+namespace sluice {
+namespace {
+
+constexpr char kComponent[] = "node";
+// How often waiting for sinks looks at them; nobody is woken by their last ack.
+constexpr Duration kSinkCheckInterval = std::chrono::milliseconds(10);
+
+}  // namespace
+
+Node::Node(NodeOptions options) : options_(std::move(options)), started_at_(Now()) {}
+
+Node::~Node() {
+  if (Status status = Stop(); !status.ok()) LogError(kComponent, "{}", status.message());
+}
+
+Status Node::OpenDatabase() {
+  DatabaseOptions options = MakeDatabaseOptions(options_.config, options_.home);
+  std::error_code error;
+  std::filesystem::create_directories(options.path, error);
+  if (error) {
+    return Status(StatusCode::kIo, fmt::format("home {}: cannot create {}: {}", options_.home,
+                                               options.path, error.message()));
+  }
+  SLUICE_ASSIGN_OR_RETURN(database_, Database::Open(options));
+  return Status::Ok();
+}
+
+Status Node::Start() {
+  const Config& config = options_.config;
+  SLUICE_RETURN_IF_ERROR(OpenDatabase());
+  Failpoint("node.epoch.before");
+  // Durable before any sink is started, asked or fenced, so that an instance of before is fenced.
+  SLUICE_ASSIGN_OR_RETURN(Epoch epoch, database_->RaiseEpoch());
+  Failpoint("node.epoch.after");
+  CommittedState committed = database_->committed();
+  LogInfo(kComponent, "stream {} at height {}, journaled {}, epoch {}", config.node.stream_id,
+          committed.height, database_->journaled_height(), epoch);
+  if (!config.commit.sync) {
+    LogWarn(kComponent, "commit.sync is off: a power cut may lose committed heights");
+  }
+
+  std::vector<std::filesystem::path> folders(options_.plugin_folders.begin(),
+                                             options_.plugin_folders.end());
+  loader_ = std::make_unique<PluginLoader>(std::move(folders));
+  PreparedNode prepared = PrepareNode(config, loader_.get());
+  if (!prepared.problems.empty()) {
+    return Status(StatusCode::kConfiguration, FormatProblems(prepared.problems));
+  }
+  policy_text_ = DescribePolicy(prepared.policy, prepared.policy_sinks, config.commit.level);
+
+  journal_ = std::make_unique<DatabaseJournal>(database_.get(), config.node.stream_id);
+  std::vector<SinkName> names;
+  for (const PreparedSink& sink : prepared.sinks) names.push_back(sink.settings.name);
+  tracker_ = std::make_unique<AckTracker>(std::move(names));
+  SLUICE_ASSIGN_OR_RETURN(std::vector<UnackedRange> ranges, database_->UnackedRanges());
+  pipeline_ = std::make_unique<Pipeline>(MakePipelineSettings(config, std::move(prepared.policy)),
+                                         database_.get(), tracker_.get(),
+                                         static_cast<DeliveryPort*>(this), std::move(ranges),
+                                         [this](const SealedBlock& block) { OnCommitted(block); });
+  for (PreparedSink& sink : prepared.sinks) sinks_.push_back({std::move(sink), nullptr});
+  SLUICE_RETURN_IF_ERROR(StartSinks());
+
+  if (Status status = pipeline_->CatchUp(); !status.ok()) return Finish(std::move(status));
+  if (Status status = pipeline_->RollForward(); !status.ok()) return Finish(std::move(status));
+
+  executor_ =
+      std::make_unique<Executor>(database_.get(), config.node.stream_id, config.stores.old_values);
+  executor_->StartAfter(database_->committed().height, database_->committed().digest);
+  std::lock_guard lock(mutex_);
+  summary_.height = database_->committed().height;
+  summary_.digest = database_->committed().digest;
+  return Status::Ok();
+}
+
+Status Node::StartSinks() {
+  for (Sink& sink : sinks_) {
+    const SinkName& name = sink.prepared.settings.name;
+    SLUICE_ASSIGN_OR_RETURN(std::optional<Height> stored, database_->SinkWatermark(name));
+    if (!sink.prepared.enabled) {
+      tracker_->SetStored(name, stored.value_or(Height()), true);
+      tracker_->SetAvailability(name, SinkAvailability::kGone, "disabled");
+      continue;
+    }
+    if (!sink.prepared.load_error.ok()) {
+      LogError(fmt::format("sink {}", name), "{}", sink.prepared.load_error.message());
+      tracker_->SetAvailability(name, SinkAvailability::kGone, sink.prepared.load_error.message());
+      continue;
+    }
+    tracker_->SetStored(name, stored.value_or(Height()), false);
+    SinkEnvironment environment;
+    environment.library = sink.prepared.library;
+    environment.journal = journal_.get();
+    environment.observer = this;
+    environment.raise_epoch = [this] { return database_->RaiseEpoch(); };
+    environment.stream_id = options_.config.node.stream_id;
+    environment.home = options_.home;
+    sink.loop = std::make_unique<SinkLoop>(sink.prepared.settings, std::move(environment));
+  }
+  for (Sink& sink : sinks_) {
+    if (sink.loop) sink.loop->Start();
+  }
+  return Status::Ok();
+}
+
+void Node::Enqueue(const std::shared_ptr<const ChangeSet>& change_set) {
+  for (Sink& sink : sinks_) {
+    if (sink.loop) sink.loop->Enqueue(change_set);
+  }
+}
+
+void Node::OnWatermark(const SinkName& sink, AckLevel level, Height watermark, AckLevel highest) {
+  tracker_->SetWatermark(sink, level, watermark, highest);
+}
+
+void Node::OnAvailability(const SinkName& sink, SinkAvailability availability,
+                          const std::string& reason) {
+  tracker_->SetAvailability(sink, availability, reason);
+}
+
+void Node::OnCommitted(const SealedBlock& block) {
+  if (executor_) executor_->Committed(block.change_set->height());
+  std::lock_guard lock(mutex_);
+  summary_.height = block.change_set->height();
+  summary_.digest = block.change_set->digest();
+  if (!executor_) return;  // rolled forward: counted by the run that took it
+  ++summary_.blocks;
+  summary_.transactions += block.transaction_count;
+  summary_.failed_transactions += block.failed_transaction_count;
+  summary_.changes += block.change_set->changes().size();
+}
+
+Status Node::Run(Driver* driver) {
+  {
+    std::lock_guard lock(mutex_);
+    driver_ = driver;
+  }
+  if (stop_requested_.load()) driver->Stop();
+  Status taken = TakeBlocks(driver);
+  {
+    std::lock_guard lock(mutex_);
+    driver_ = nullptr;
+  }
+  // What was taken before bad input or a stop is committed all the same; a stop does not wait for
+  // ever.
+  TimePoint deadline =
+      stop_requested_.load() ? Now() + options_.config.lifecycle.drain_timeout : TimePoint::max();
+  Status idle = pipeline_->WaitUntilIdle(deadline);
+  if (idle.code() == StatusCode::kTimeout) {
+    LogWarn(kComponent, "{}; what is journaled is committed at the next start", idle.message());
+    idle = Status::Ok();
+  }
+  return Finish(!taken.ok() ? std::move(taken) : std::move(idle));
+}
+
+Status Node::TakeBlocks(Driver* driver) {
+  DriverStart start;
+  start.height = database_->committed().height;
+  start.find_position = [this](std::string_view source) { return database_->ReadPosition(source); };
+  start.stores = database_->stores();
+  SLUICE_RETURN_IF_ERROR(driver->Begin(start));
+  while (!stop_requested_.load()) {
+    SLUICE_ASSIGN_OR_RETURN(std::optional<Block> block, driver->Next());
+    if (!block) break;
+    if (Status status = pipeline_->WaitForSlot(); !status.ok()) {
+      return status.code() == StatusCode::kCancelled ? Status::Ok() : status;
+    }
+    Failpoint("node.s0.before");
+    SLUICE_ASSIGN_OR_RETURN(SealedBlock sealed, executor_->Execute(std::move(*block)));
+    Failpoint("node.s0.after", sealed.change_set->height().value());
+    pipeline_->Submit(std::move(sealed));
+  }
+  return Status::Ok();
+}
+
+// The pipeline's own end is the cause; what others say of it is its consequence.
+Status Node::Finish(Status status) {
+  if (Status ended = pipeline_->result(); !ended.ok()) status = std::move(ended);
+  if (status.code() == StatusCode::kHalted) RecordHalt(status);
+  return status;
+}
+
+void Node::RecordHalt(const Status& status) {
+  std::string record =
+      EncodeHaltRecord(WallNanos(), database_->committed().height, status.message());
+  // The halt itself is what matters; a record that cannot be written is only said.
+  if (Status put = database_->PutRecord(kHaltRecordName, record); !put.ok()) {
+    LogWarn(kComponent, "the halt could not be recorded: {}", put.message());
+  }
+}
+
+Status Node::WaitForSinks(Duration patience) {
+  std::vector<Height> last;
+  TimePoint give_up_at = Now() + patience;
+  while (!stop_requested_.load()) {
+    const Height target = database_->committed().height;
+    std::vector<Height> watermarks;
+    std::string behind;
+    for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
+      watermarks.push_back(sink.pin());
+      if (sink.availability == SinkAvailability::kGone || (sink.known && sink.pin() >= target))
+        continue;
+      behind += fmt::format("{}sink {} is at {}{}", behind.empty() ? "" : "; ", sink.name,
+                            sink.pin(), sink.reason.empty() ? "" : " (" + sink.reason + ")");
+    }
+    if (behind.empty()) return Status::Ok();
+    TimePoint now = Now();
+    if (watermarks != last) {
+      last = std::move(watermarks);
+      give_up_at = now + patience;
+    }
+    if (now >= give_up_at) {
+      return Status(
+          StatusCode::kTimeout,
+          fmt::format("height {} is committed, but {}: no progress for {} ms; the journal "
+                      "keeps what is missing, start the node again to deliver it",
+                      target, behind, patience / std::chrono::milliseconds(1)));
+    }
+    std::this_thread::sleep_for(kSinkCheckInterval);
+  }
+  return Status::Ok();
+}
+
+void Node::RequestStop() {
+  stop_requested_.store(true);
+  std::lock_guard lock(mutex_);
+  if (driver_ != nullptr) driver_->Stop();
+}
+
+Status Node::Stop() {
+  if (stopped_) return Status::Ok();
+  stopped_ = true;
+  if (pipeline_) pipeline_->Stop();
+  const LifecycleConfig& lifecycle = options_.config.lifecycle;
+  const TimePoint deadline = Now() + lifecycle.drain_timeout + lifecycle.stop_timeout;
+  for (Sink& sink : sinks_) {
+    if (sink.loop) sink.loop->RequestStop(lifecycle.drain_timeout);
+  }
+  std::string hung;
+  for (Sink& sink : sinks_) {
+    if (sink.loop && !sink.loop->Join(deadline)) {
+      hung += fmt::format("{}{}", hung.empty() ? "" : ", ", sink.prepared.settings.name);
+    }
+  }
+  if (database_ && tracker_) {
+    // What the sinks acked while they were drained: the next start need not ask the journal for it.
+    WriteGroup group;
+    group.epoch = database_->epoch();
+    group.watermarks = tracker_->TakeWatermarksToStore();
+    group.sync = true;
+    if (Status status = database_->Write(group); !status.ok()) {
+      LogWarn(kComponent, "at the end: {}", status.message());
+    }
+  }
+  if (!hung.empty()) {
+    return Status(StatusCode::kTimeout,
+                  fmt::format("sink {} did not stop within {} ms and was abandoned", hung,
+                              (lifecycle.drain_timeout + lifecycle.stop_timeout) /
+                                  std::chrono::milliseconds(1)));
+  }
+  for (Sink& sink : sinks_) sink.loop.reset();
+  if (database_) LogInfo(kComponent, "stopped at height {}", database_->committed().height);
+  return Status::Ok();
+}
+
+RunSummary Node::summary() const {
+  std::lock_guard lock(mutex_);
+  return summary_;
+}
+
+NodeStatus Node::status() const {
+  const Config& config = options_.config;
+  NodeStatus status;
+  PipelineStatus pipeline = pipeline_->status();
+  status.stream_id = config.node.stream_id;
+  status.version = SluiceVersion();
+  status.running = true;
+  status.epoch = database_->epoch();
+  status.height = database_->committed().height;
+  status.digest = database_->committed().digest;
+  status.journaled_height = database_->journaled_height();
+  status.uptime_seconds = std::chrono::duration<double>(Now() - started_at_).count();
+  status.degraded = pipeline.degraded;
+  status.sync = config.commit.sync;
+  status.unacked_ranges = std::move(pipeline.unacked_ranges);
+  if (auto halt = database_->GetRecord(kHaltRecordName); halt && *halt) status.last_halt = **halt;
+  status.blocked = std::move(pipeline.blocked);
+  status.policy = config.commit.policy;
+  status.policy_text = policy_text_;
+  status.level = std::string(AckLevelName(config.commit.level));
+  status.window = config.commit.window;
+  status.waiting_on = std::move(pipeline.waiting_on);
+  status.gate_p50_seconds = pipeline.gate_p50_seconds;
+  status.gate_p99_seconds = pipeline.gate_p99_seconds;
+  status.journal_first = database_->journal_first();
+  status.journal_last = database_->journaled_height();
+  status.journal_bytes = database_->journal_bytes();
+  status.journal_max_bytes = config.journal.max_bytes;
+  for (const Sink& sink : sinks_) {
+    if (sink.loop) {
+      status.sinks.push_back(sink.loop->status());
+      continue;
+    }
+    SinkStatus idle;
+    idle.name = sink.prepared.settings.name.str();
+    idle.plugin = sink.prepared.plugin;
+    idle.lifecycle = "suspended";
+    idle.reason = sink.prepared.enabled ? sink.prepared.load_error.message() : "disabled";
+    idle.counted = sink.prepared.settings.counted;
+    idle.filter = sink.prepared.settings.filter;
+    status.sinks.push_back(std::move(idle));
+  }
+  return status;
+}
+
+}  // namespace sluice

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The node: puts the rooms together and starts and stops them in order. It has no rules of its own.
+//
+//   start:  lock the home, open the database, raise the epoch -> load plugins -> start the sinks
+//           -> wait until those that the policy needs have caught up -> roll forward
+//   run:    driver -> executor -> pipeline -> sinks
+//   stop:   driver, pipeline (what is journaled may still commit), sinks (drained), database
+//
+// Threading: Start, Run, WaitForSinks and Stop on one thread; RequestStop and status from any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "commit/ack_tracker.h"
+#include "commit/pipeline.h"
+#include "config/config.h"
+#include "driver/driver.h"
+#include "lifecycle/sink_loop.h"
+#include "node/journal_port.h"
+#include "node/node_setup.h"
+#include "node/node_status.h"
+#include "store/database.h"
+#include "store/executor.h"
+
+namespace sluice {
+
+struct NodeOptions {
+  std::string home;  // absolute
+  Config config;
+  std::vector<std::string> plugin_folders;  // searched in this order
+};
+
+// What a run of the driver did.
+struct RunSummary {
+  Height height;
+  Digest digest;
+  uint64_t blocks = 0;
+  uint64_t transactions = 0;  // failed ones too
+  uint64_t failed_transactions = 0;
+  uint64_t changes = 0;
+};
+
+class Node : private DeliveryPort, private SinkObserver {
+ public:
+  explicit Node(NodeOptions options);
+  ~Node() override;
+
+  // Errors: kConfiguration (exit code 2), kPlugin (3), kHalted (75), kCancelled (RequestStop was
+  // called), anything else (1). The node can only be stopped after one.
+  Status Start();
+
+  // Feeds the driver's blocks until it ends, RequestStop is called, or something fails. Everything
+  // that was taken is committed on return, unless the error says otherwise.
+  Status Run(Driver* driver);
+
+  // Waits until every sink that can still come is level with the committed height. kTimeout: no
+  // progress for `patience`; the text names the sinks.
+  Status WaitForSinks(Duration patience);
+
+  // Orderly end, within `lifecycle.stop_timeout`. Not OK where a sink hung; everything else has
+  // ended.
+  Status Stop();
+
+  // From any thread, also a signal's: ends Start, Run and WaitForSinks soon.
+  void RequestStop();
+
+  RunSummary summary() const;
+  NodeStatus status() const;
+  const Database& database() const { return *database_; }
+
+ private:
+  struct Sink {
+    PreparedSink prepared;
+    std::unique_ptr<SinkLoop> loop;  // nothing where its library could not be loaded
+  };
+
+  // DeliveryPort, on the committing thread.
+  void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
+  // SinkObserver, on the sinks' threads.
+  void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
+                   AckLevel highest) override;
+  void OnAvailability(const SinkName& sink, SinkAvailability availability,
+                      const std::string& reason) override;
+
+  Status OpenDatabase();
+  Status StartSinks();
+  void OnCommitted(const SealedBlock& block);
+  Status TakeBlocks(Driver* driver);
+  Status Finish(Status status);
+  void RecordHalt(const Status& status);
+
+  const NodeOptions options_;
+  const TimePoint started_at_;
+  std::atomic<bool> stop_requested_{false};
+
+  std::unique_ptr<PluginLoader> loader_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<DatabaseJournal> journal_;
+  std::unique_ptr<AckTracker> tracker_;
+  std::unique_ptr<Executor> executor_;
+  std::vector<Sink> sinks_;  // fixed after Start
+  std::unique_ptr<Pipeline> pipeline_;
+  std::string policy_text_;  // in words
+  bool stopped_ = false;
+
+  mutable std::mutex mutex_;
+  Driver* driver_ = nullptr;  // guarded by mutex_: the one that runs
+  RunSummary summary_;        // guarded by mutex_
+};
+
+}  // namespace sluice

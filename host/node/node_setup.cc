@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/node_setup.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "config/settings_schema.h"
+
+namespace sluice {
+namespace {
+
+// A sink's own filter: an empty list means no restriction, and ["*"] says just that.
+ChangeFilter MakeFilter(const SinkConfig& sink) {
+  ChangeFilter filter;
+  if (!sink.all_stores) filter.stores = sink.stores;
+  filter.key_prefixes = sink.key_prefixes;
+  return filter;
+}
+
+RetrySettings MakeRetry(const RetryConfig& retry) {
+  RetrySettings settings;
+  settings.initial = retry.initial;
+  settings.max = retry.max;
+  settings.factor = retry.factor;
+  settings.jitter = retry.jitter;
+  settings.max_attempts = retry.max_attempts;
+  return settings;
+}
+
+SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
+  SinkSettings settings;
+  settings.name = sink.name;
+  settings.filter = MakeFilter(sink);
+  settings.with_old_values = sink.old_values;
+  settings.counted = sink.ack;
+  settings.ack_timeout = sink.ack_timeout;
+  settings.max_in_flight = sink.max_in_flight;
+  settings.queue_bytes = sink.queue_bytes;
+  settings.retry = MakeRetry(sink.retry);
+  settings.start_timeout = config.lifecycle.start_timeout;
+  settings.stop_timeout = config.lifecycle.stop_timeout;
+  settings.drain_timeout = config.lifecycle.drain_timeout;
+  settings.stalled_after = config.lifecycle.stalled_after;
+  settings.healthy_after = config.lifecycle.healthy_after;
+  return settings;
+}
+
+// The library's own word on what the sink is configured with.
+void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, PreparedSink* prepared,
+                         std::vector<Problem>* problems) {
+  const PluginIdentity& identity = prepared->library->identity();
+  Result<SettingsSchema> schema = SettingsSchema::Parse(identity.settings_schema);
+  if (!schema) {
+    prepared->load_error = schema.error().WithContext(
+        fmt::format("plugin {}: its settings schema cannot be read", identity.path.string()));
+    prepared->library.reset();
+    return;
+  }
+  SettingsCheck check = schema->Check(sink);
+  problems->insert(problems->end(), check.problems.begin(), check.problems.end());
+  prepared->settings.settings_json = std::move(check.completed);
+  prepared->settings.masked_settings_json = std::move(check.masked);
+  if (sink.ack && identity.highest_level < config.commit.level) {
+    problems->push_back(MakeProblem(
+        sink.plugin_at, fmt::format("sinks.{}.plugin", sink.name),
+        fmt::format("plugin {} can give '{}' at most, and commit.level asks for '{}'; lower "
+                    "commit.level, or set ack = false",
+                    identity.id, AckLevelName(identity.highest_level),
+                    AckLevelName(config.commit.level))));
+  }
+}
+
+}  // namespace
+
+PreparedNode PrepareNode(const Config& config, PluginLoader* loader) {
+  PreparedNode node;
+  for (const SinkConfig& sink : config.sinks) {
+    PreparedSink prepared;
+    prepared.settings = MakeSinkSettings(config, sink);
+    prepared.plugin = sink.plugin;
+    prepared.enabled = sink.enabled;
+    node.policy_sinks.push_back({sink.name, sink.ack, sink.enabled});
+    if (sink.enabled) {
+      Result<std::shared_ptr<PluginLibrary>> library = loader->Load(sink.plugin, sink.sha256);
+      if (library) {
+        prepared.library = std::move(*library);
+        CheckAgainstLibrary(sink, config, &prepared, &node.problems);
+      } else if (library.error().code() == StatusCode::kConfiguration) {
+        node.problems.push_back(MakeProblem(
+            sink.plugin_at, fmt::format("sinks.{}.plugin", sink.name), library.error().message()));
+      } else {
+        prepared.load_error = library.error();
+      }
+    }
+    node.sinks.push_back(std::move(prepared));
+  }
+  Result<Policy> policy = ResolvePolicy(config.commit.policy, node.policy_sinks);
+  if (policy) {
+    node.policy = std::move(*policy);
+  } else {
+    node.problems.push_back(
+        MakeProblem(config.commit.policy_at, "commit.policy", policy.error().message()));
+  }
+  SortAndDeduplicate(&node.problems);
+  return node;
+}
+
+DatabaseOptions MakeDatabaseOptions(const Config& config, const std::string& home) {
+  DatabaseOptions options;
+  options.path = ResolvePath(home, "data/db").string();
+  options.stream_id = config.node.stream_id;
+  options.stores = config.stores.names;
+  if (!config.stores.options_file.empty()) {
+    options.options_file = ResolvePath(home, config.stores.options_file).string();
+  }
+  options.sync = config.commit.sync;
+  return options;
+}
+
+PipelineSettings MakePipelineSettings(const Config& config, Policy policy) {
+  PipelineSettings settings;
+  settings.gate.policy = std::move(policy);
+  settings.gate.level = config.commit.level;
+  settings.gate.ack_timeout = config.commit.ack_timeout;
+  settings.gate.on_failure = config.commit.on_failure;
+  settings.gate.recover_timeout = config.commit.recover_timeout;
+  settings.window = config.commit.window;
+  settings.retain_blocks = config.journal.retain_blocks;
+  settings.journal_max_bytes = config.journal.max_bytes;
+  settings.journal_max_blocks = config.journal.max_blocks;
+  settings.disk_reserve_bytes = config.journal.disk_reserve_bytes;
+  return settings;
+}
+
+}  // namespace sluice
