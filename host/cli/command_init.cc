@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+#include "cli/exit_code.h"
+#include "cli/run_command.h"
+#include "config/initial_config.h"
+
+namespace sluice {
+
+int RunInit(const CommandLine& line) {
+  namespace fs = std::filesystem;
+  const ConfigFormat format = line.format == "yaml" ? ConfigFormat::kYaml : ConfigFormat::kToml;
+  const fs::path folder = fs::path(line.home) / "config";
+  for (ConfigFormat other : {ConfigFormat::kToml, ConfigFormat::kYaml}) {
+    fs::path there = folder / ConfigFileName(other);
+    std::error_code error;
+    if (fs::exists(there, error)) {
+      return Fail(
+          Status(StatusCode::kAlreadyExists,
+                 fmt::format("init: {}: there is a configuration already: edit it, or choose "
+                             "another --home",
+                             there.string())));
+    }
+  }
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) {
+    return Fail(Status(StatusCode::kIo, fmt::format("init: cannot create {}: {}", folder.string(),
+                                                    error.message())));
+  }
+  // Written beside and renamed: an interrupted init leaves no half of a configuration.
+  const fs::path file = folder / ConfigFileName(format);
+  const fs::path temporary = file.string() + ".new";
+  {
+    std::ofstream out(temporary, std::ios::binary);
+    out << InitialConfigText(format);
+    out.close();
+    if (!out) {
+      return Fail(Status(StatusCode::kIo, fmt::format("init: cannot write {}: is the disk full?",
+                                                      temporary.string())));
+    }
+  }
+  fs::rename(temporary, file, error);
+  if (error) {
+    return Fail(Status(StatusCode::kIo,
+                       fmt::format("init: cannot create {}: {}", file.string(), error.message())));
+  }
+  if (line.json) {
+    fmt::print("{{\"home\":\"{}\",\"config\":\"{}\"}}\n", line.home, file.string());
+  } else {
+    fmt::print("wrote {}\nnext: sluice --home {} config check\n", file.string(), line.home);
+  }
+  return kExitDone;
+}
+
+}  // namespace sluice

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/exit_code.h"
+#include "cli/home.h"
+#include "cli/run_command.h"
+#include "cli/running_node.h"
+#include "driver/replay/replay_driver.h"
+
+namespace sluice {
+namespace {
+
+std::string SummaryJson(const RunSummary& summary, uint64_t skipped, double seconds,
+                        const NodeStatus& status) {
+  nlohmann::ordered_json out = {{"height", summary.height.value()},
+                                {"digest", summary.digest.ToHex()},
+                                {"blocks", summary.blocks},
+                                {"transactions", summary.transactions},
+                                {"failed_transactions", summary.failed_transactions},
+                                {"changes", summary.changes},
+                                {"skipped", skipped},
+                                {"seconds", seconds},
+                                {"sinks", nlohmann::ordered_json::object()}};
+  for (const SinkStatus& sink : status.sinks) {
+    out["sinks"][sink.name] = {{"watermark", sink.watermark.value()}};
+  }
+  return out.dump();
+}
+
+std::string SummaryText(const RunSummary& summary, uint64_t skipped, double seconds,
+                        const NodeStatus& status) {
+  std::string text = fmt::format(
+      "height {}  digest {}\n{} blocks, {} transactions ({} failed), {} changes in {:.1f} s",
+      summary.height, summary.digest.ToHex().substr(0, 16), summary.blocks, summary.transactions,
+      summary.failed_transactions, summary.changes, seconds);
+  if (skipped > 0) text += fmt::format("; {} blocks were there already", skipped);
+  for (const SinkStatus& sink : status.sinks) {
+    text += fmt::format("\nsink {}: watermark {}{}", sink.name, sink.watermark,
+                        sink.lifecycle == "running" ? "" : " (" + sink.lifecycle + ")");
+  }
+  return text;
+}
+
+}  // namespace
+
+int RunReplay(const CommandLine& line) {
+  Result<NodeOptions> options = LoadNodeOptions(line.home);
+  if (!options) return Fail(options.error());
+  const ReplayConfig& defaults = options->config.driver.replay;
+  ReplayOptions source;
+  source.path = line.path;
+  source.source = !line.source.empty() ? line.source : defaults.source;
+  source.block_txs = line.block_txs != 0 ? line.block_txs : defaults.block_txs;
+  source.block_max_bytes = defaults.block_max_bytes;
+  ReplayDriver driver(std::move(source));
+  const TimePoint started_at = Now();
+  RunPlan plan;
+  plan.options = std::move(*options);
+  plan.driver = &driver;
+  plan.wait_for_sinks = true;
+  plan.show_progress = true;
+  std::string printed;
+  plan.on_done = [&](const Node& node) {
+    double seconds = std::chrono::duration<double>(Now() - started_at).count();
+    uint64_t skipped = driver.progress().blocks_skipped;
+    printed = line.json ? SummaryJson(node.summary(), skipped, seconds, node.status())
+                        : SummaryText(node.summary(), skipped, seconds, node.status());
+  };
+  Status status = RunNode(std::move(plan));
+  if (!printed.empty()) fmt::print("{}\n", printed);
+  return status.ok() ? kExitDone : Fail(status);
+}
+
+}  // namespace sluice

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/signals.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace sluice {
+namespace {
+
+constexpr int kSignalledExitBase = 128;  // the shell's convention for "ended by signal N"
+
+}  // namespace
+
+SignalStop::SignalStop(std::function<void()> on_stop) : on_stop_(std::move(on_stop)) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // A closed pipe or a file-size limit is an error of the write, not the end of the node.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+  signal_fd_ = signalfd(-1, &signals, SFD_CLOEXEC);
+  wake_fd_ = eventfd(0, EFD_CLOEXEC);
+  SLUICE_CHECK(signal_fd_ >= 0 && wake_fd_ >= 0, "the system has file descriptors at start");
+  thread_ = std::thread([this] { Run(); });
+}
+
+SignalStop::~SignalStop() {
+  uint64_t one = 1;
+  ssize_t written = write(wake_fd_, &one, sizeof one);
+  SLUICE_CHECK(written == sizeof one, "an eventfd takes a write");
+  thread_.join();
+  close(wake_fd_);
+  close(signal_fd_);
+}
+
+void SignalStop::Run() {
+  bool asked = false;
+  for (;;) {
+    pollfd fds[2] = {{signal_fd_, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
+    if (poll(fds, 2, -1) < 0) continue;
+    if ((fds[1].revents & POLLIN) != 0) return;
+    signalfd_siginfo info{};
+    if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
+    if (asked) {
+      LogWarn("node", "second signal: ending at once; what is journaled is safe");
+      _exit(kSignalledExitBase + static_cast<int>(info.ssi_signo));
+    }
+    asked = true;
+    LogInfo("node", "signal {}: stopping; a second one ends at once", info.ssi_signo);
+    on_stop_();
+  }
+}
+
+}  // namespace sluice
