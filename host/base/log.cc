@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 
 namespace sluice {
 namespace {
@@ -48,22 +49,6 @@ std::string_view LevelName(LogLevel level) {
   return "info";
 }
 
-void AppendJsonText(std::string* out, std::string_view text) {
-  out->push_back('"');
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out->push_back('\\');
-      out->push_back(c);
-    } else if (byte < 0x20) {
-      out->append(fmt::format("\\u{:04x}", byte));
-    } else {
-      out->push_back(c);
-    }
-  }
-  out->push_back('"');
-}
-
 }  // namespace
 
 Status InitLog(std::string_view level, LogFormat format) {
@@ -88,9 +73,9 @@ void LogMessage(LogLevel level, std::string_view component, std::string_view mes
   std::string time = FormatTime(WallNanos() / 1'000'000 * 1'000'000);
   if (g_json.load(std::memory_order_relaxed)) {
     line = fmt::format(R"({{"time":"{}","level":"{}","component":)", time, LevelName(level));
-    AppendJsonText(&line, component);
+    AppendJsonString(&line, component);
     line += ",\"message\":";
-    AppendJsonText(&line, message);
+    AppendJsonString(&line, message);
     line += "}";
   } else {
     line = fmt::format("{} {:<5} {}: {}", time, LevelName(level), component, message);
