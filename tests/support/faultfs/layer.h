@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the fault layer decides: which paths are its business, when the process dies, when the disk
+// What the fault layer decides: when the process dies, when the disk
 // is full, when a sync fails. The intercept_*.cc files ask it around each call that they take over.
 //
 // The library is loaded in front of libc, so nothing here allocates, throws or calls what it
@@ -11,28 +11,18 @@
 // so the trace has the order in which the calls took effect; only the wait of a sync is outside it.
 #pragma once
 
-#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "path.h"
 
 namespace sluice::faultfs {
 
 enum class Op { kWrite, kSync, kRename, kUnlink, kCreate, kTruncate };
 inline constexpr int kOpCount = 6;
 
-// A path below the root, without the root: "wal/000004.log"; the root itself is "".
-struct Path {
-  char text[PATH_MAX];
-};
-
-// True where the open descriptor is a file or folder below the root (or the root) that still has a
-// name. Asked of the kernel each time: descriptors are copied, reused and renamed behind our back.
-// Without the lock the answer may be old; callers ask again under it. False leaves `path` alone.
-bool PathOfDescriptor(int fd, Path* path);
-
-// The same for a name as openat takes it. The last component need not exist and is not followed.
-bool PathOfName(int folder_fd, const char* name, Path* path);
+// True where no root is set; then every call goes straight to the kernel.
+bool Asleep();
 
 class Lock {
  public:
