@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "config/environment.h"
 
 namespace sluice {
 
