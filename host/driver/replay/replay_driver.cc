@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "driver/replay/replay_driver.h"
+
+#include <fmt/core.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/check.h"
+#include "driver/replay/block_reader.h"
+#include "driver/replay/byte_source.h"
+#include "driver/replay/input_stream.h"
+#include "driver/replay/line_reader.h"
+#include "driver/replay/stop_signal.h"
+
+namespace sluice {
+namespace {
+
+std::string SourceName(const ReplayOptions& options) {
+  if (!options.source.empty()) return options.source;
+  size_t slash = options.path.rfind('/');
+  return slash == std::string::npos ? options.path : options.path.substr(slash + 1);
+}
+
+}  // namespace
+
+class ReplayDriver::Impl {
+ public:
+  explicit Impl(ReplayOptions options)
+      : options_(std::move(options)),
+        source_(SourceName(options_)),
+        bytes_(options_.path, options_.follow, options_.follow_quiet, &stop_),
+        text_(&bytes_) {}
+
+  ~Impl() {
+    Stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  Status Begin(const DriverStart& start) {
+    SLUICE_CHECK(blocks_ == nullptr, "Begin is called once");
+    if (options_.block_txs == 0 || options_.block_max_bytes == 0) {
+      return Status(StatusCode::kConfiguration,
+                    "block_txs and block_max_bytes of [driver.replay] must be at least 1");
+    }
+    SLUICE_RETURN_IF_ERROR(bytes_.Open());
+    lines_ = std::make_unique<LineReader>(&text_, bytes_.display_name(), options_.block_max_bytes);
+    auto blocks = std::make_unique<BlockReader>(lines_.get(), options_, bytes_.display_name(),
+                                                source_, start);
+    if (start.find_position) {
+      SLUICE_ASSIGN_OR_RETURN(std::optional<DriverPosition> position, start.find_position(source_));
+      if (position) SLUICE_RETURN_IF_ERROR(blocks->Resume(position->state));
+    }
+    {
+      std::lock_guard lock(mutex_);
+      blocks_ = std::move(blocks);
+    }
+    thread_ = std::thread([this] { ReadAhead(); });
+    return Status::Ok();
+  }
+
+  Result<std::optional<Block>> Next() {
+    std::unique_lock lock(mutex_);
+    SLUICE_CHECK(blocks_ != nullptr, "Next is called after Begin");
+    not_empty_.wait(lock, [&] { return !queue_.empty() || ended_ || stop_.is_set(); });
+    if (stop_.is_set()) return std::optional<Block>();
+    if (queue_.empty()) {
+      if (!error_.ok()) return Error(error_);
+      return std::optional<Block>();
+    }
+    ReadBlock read = std::move(queue_.front());
+    queue_.pop_front();
+    queued_bytes_ -= read.line_bytes;
+    lock.unlock();
+    not_full_.notify_one();
+    return std::optional<Block>(std::move(read.block));
+  }
+
+  void Stop() {
+    stop_.Set();
+    // Taken and given back, so that nobody who has just looked at the signal misses the
+    // notification.
+    { std::lock_guard lock(mutex_); }
+    not_empty_.notify_all();
+    not_full_.notify_all();
+  }
+
+  DriverProgress progress() const {
+    DriverProgress progress;
+    progress.bytes_read = bytes_.bytes_read();
+    progress.bytes_total = bytes_.bytes_total();
+    std::lock_guard lock(mutex_);
+    if (blocks_ != nullptr) {
+      progress.blocks_skipped = blocks_->blocks_skipped();
+      progress.lines_read = blocks_->lines_read();
+    }
+    return progress;
+  }
+
+  const std::string& source() const { return source_; }
+
+ private:
+  void ReadAhead() {
+    for (;;) {
+      Result<std::optional<ReadBlock>> read = blocks_->Next();
+      std::unique_lock lock(mutex_);
+      if (!read || !*read) {
+        if (!read) error_ = std::move(read).error();
+        ended_ = true;
+        not_empty_.notify_all();
+        return;
+      }
+      // One block is always let in, however long it is.
+      not_full_.wait(lock, [&] {
+        return stop_.is_set() || queue_.empty() ||
+               (queue_.size() < options_.queue_blocks &&
+                queued_bytes_ + (*read)->line_bytes <= options_.queue_bytes);
+      });
+      if (stop_.is_set()) return;
+      queued_bytes_ += (*read)->line_bytes;
+      queue_.push_back(std::move(**read));
+      lock.unlock();
+      not_empty_.notify_one();
+    }
+  }
+
+  // Set in the constructor.
+  const ReplayOptions options_;
+  const std::string source_;
+  StopSignal stop_;
+
+  // Touched by Begin, then by the reading thread only (their counters by any).
+  ByteSource bytes_;
+  InputStream text_;
+  std::unique_ptr<LineReader> lines_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable not_empty_;
+  std::condition_variable not_full_;
+  // Guarded by mutex_.
+  std::unique_ptr<BlockReader> blocks_;  // the pointer only; set once, by Begin
+  std::deque<ReadBlock> queue_;
+  size_t queued_bytes_ = 0;
+  bool ended_ = false;
+  Status error_;  // why it ended
+
+  std::thread thread_;
+};
+
+ReplayDriver::ReplayDriver(ReplayOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+ReplayDriver::~ReplayDriver() = default;
+
+const std::string& ReplayDriver::source() const { return impl_->source(); }
+Status ReplayDriver::Begin(const DriverStart& start) { return impl_->Begin(start); }
+Result<std::optional<Block>> ReplayDriver::Next() { return impl_->Next(); }
+void ReplayDriver::Stop() { impl_->Stop(); }
+DriverProgress ReplayDriver::progress() const { return impl_->progress(); }
+
+}  // namespace sluice
