@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From what is delivered to what is stored, one implementation a format. Where, when and how
+// durably it is written is StreamWriter's. Threading: delivery thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <sluice/plugin.hpp>
+#include <string>
+
+#include "file/frame.h"
+#include "file/settings.h"
+
+namespace sluice_file {
+
+// A place in the stream: after `height`.
+struct Position {
+  uint64_t epoch = 0;
+  uint64_t height = 0;
+  Digest digest{};
+};
+
+inline Digest ToDigest(const sluice_digest& digest) {
+  Digest out;
+  std::copy(std::begin(digest.bytes), std::end(digest.bytes), out.begin());
+  return out;
+}
+
+// What the beginning of a file says.
+struct FileStart {
+  Position base;           // the file's first height is base.height + 1
+  bool is_gap = false;     // heights between `before` and `base` were skipped
+  Digest before_digest{};  // of the position before the gap; else base.digest
+  SegmentLink link;
+};
+
+class HeightEncoder {
+ public:
+  virtual ~HeightEncoder() = default;
+  virtual void AppendFileStart(const FileStart& start, std::string* out) = 0;
+  virtual void AppendHeight(const sluice::sdk::Batch& batch, std::string* out) = 0;
+};
+
+std::unique_ptr<HeightEncoder> MakeHeightEncoder(const Settings& settings, std::string stream,
+                                                 std::string sink);
+
+}  // namespace sluice_file

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "file/jsonl_line.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "file/text_encoding.h"
+
+namespace sluice_file {
+namespace {
+
+using nlohmann::json;
+
+void AppendField(std::string_view name, std::string_view bytes, std::string* out) {
+  out->append(",\"").append(name);
+  if (IsUtf8(bytes)) {
+    out->append("\":");
+    AppendJsonString(bytes, out);
+  } else {
+    out->append("_base64\":\"");
+    AppendBase64(bytes, out);
+    out->push_back('"');
+  }
+}
+
+void AppendStart(std::string_view stream, uint64_t height, std::string* out) {
+  out->append("{\"stream\":");
+  AppendJsonString(stream, out);
+  out->append(",\"height\":").append(std::to_string(height));
+}
+
+// Looks fields up; remembers the first that is missing or of a wrong type.
+class Fields {
+ public:
+  explicit Fields(const json& object) : object_(object) {}
+
+  uint64_t Number(const char* name) {
+    const auto found = object_.find(name);
+    if (found == object_.end() || !found->is_number_unsigned()) return Wrong(name), 0;
+    return found->get<uint64_t>();
+  }
+  uint32_t Number32(const char* name) {
+    const uint64_t number = Number(name);
+    if (number > UINT32_MAX) Wrong(name);
+    return static_cast<uint32_t>(number);
+  }
+  std::string Text(const char* name) {
+    const auto found = object_.find(name);
+    if (found == object_.end() || !found->is_string()) return Wrong(name), std::string();
+    return found->get<std::string>();
+  }
+  bool Flag(const char* name) {
+    const auto found = object_.find(name);
+    return found != object_.end() && found->is_boolean() && found->get<bool>();
+  }
+  bool Has(const std::string& name) const {
+    return object_.contains(name) || object_.contains(name + "_base64");
+  }
+  std::string Bytes(const std::string& name) {
+    if (object_.contains(name)) return Text(name.c_str());
+    const std::string encoded = name + "_base64";
+    std::string bytes;
+    if (!DecodeBase64(Text(encoded.c_str()), &bytes)) Wrong(encoded.c_str());
+    return bytes;
+  }
+  void Wrong(const char* name) {
+    if (wrong_.empty()) wrong_ = std::string("field ") + name + " is missing or wrong";
+  }
+  const std::string& wrong() const { return wrong_; }
+
+ private:
+  const json& object_;
+  std::string wrong_;
+};
+
+void ParseChange(Fields* fields, JsonlLine* line) {
+  const std::string op = fields->Text("op");
+  line->is_delete = op == "delete";
+  if (!line->is_delete && op != "set") fields->Wrong("op");
+  line->transaction = fields->Number32("tx");
+  line->sequence = fields->Number32("seq");
+  line->store = fields->Text("store");
+  line->key = fields->Bytes("key");
+  if (!line->is_delete) line->value = fields->Bytes("value");
+  line->has_old_value = fields->Has("old_value");
+  if (line->has_old_value) line->old_value = fields->Bytes("old_value");
+}
+
+void ParseClosing(Fields* fields, ClosingLine* line) {
+  line->epoch = fields->Number("epoch");
+  line->changes = fields->Number("changes");
+  line->filtered = fields->Flag("filtered");
+  line->is_base = fields->Flag("base");
+  std::string digest;
+  if (!DecodeHex(fields->Text("digest"), &digest) || digest.size() != line->digest.size()) {
+    fields->Wrong("digest");
+    return;
+  }
+  std::memcpy(line->digest.data(), digest.data(), digest.size());
+}
+
+}  // namespace
+
+void AppendChangeLine(std::string_view stream, uint64_t height, const ChangeView& change,
+                      std::string* out) {
+  AppendStart(stream, height, out);
+  out->append(",\"tx\":").append(std::to_string(change.transaction));
+  out->append(",\"seq\":").append(std::to_string(change.sequence));
+  out->append(change.is_delete ? ",\"op\":\"delete\",\"store\":" : ",\"op\":\"set\",\"store\":");
+  AppendJsonString(change.store, out);
+  AppendField("key", change.key, out);
+  if (!change.is_delete) AppendField("value", change.value, out);
+  if (change.has_old_value) AppendField("old_value", change.old_value, out);
+  out->append("}\n");
+}
+
+void AppendClosingLine(const ClosingLine& line, std::string* out) {
+  AppendStart(line.stream, line.height, out);
+  out->append(",\"epoch\":").append(std::to_string(line.epoch));
+  out->append(",\"changes\":").append(std::to_string(line.changes));
+  out->append(",\"digest\":\"");
+  AppendHex({reinterpret_cast<const char*>(line.digest.data()), line.digest.size()}, out);
+  out->push_back('"');
+  if (line.filtered) out->append(",\"filtered\":true");
+  if (line.is_base) out->append(",\"base\":true");
+  out->append("}\n");
+}
+
+std::string ParseJsonlLine(std::string_view text, JsonlLine* line) {
+  *line = JsonlLine();
+  const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return "the line is not a JSON object";
+  Fields fields(object);
+  line->closing.stream = fields.Text("stream");
+  line->closing.height = fields.Number("height");
+  line->is_change = object.contains("op");
+  if (line->is_change) {
+    ParseChange(&fields, line);
+  } else {
+    ParseClosing(&fields, &line->closing);
+  }
+  return fields.wrong();
+}
+
+}  // namespace sluice_file

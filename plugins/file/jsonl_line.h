@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The lines of a jsonl file, for people and `jq`:
+//
+//   {"stream":"demo","height":12,"tx":0,"seq":3,"op":"set","store":"orders","key":"o-1","value":"42"}
+//   {"stream":"demo","height":12,"epoch":3,"changes":1,"digest":"hex"}
+//
+// A line without "op" closes its height; "filtered":true is added to it where a filter left changes
+// out. Bytes that are not UTF-8 stand under key_base64, value_base64, old_value_base64. A line with
+// "base":true says where a stream that does not begin at genesis starts: its height is the one
+// before the first.
+//
+// Threading: pure functions.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "file/file_reader.h"
+#include "file/frame.h"
+
+namespace sluice_file {
+
+struct ClosingLine {
+  std::string stream;
+  uint64_t height = 0;
+  uint64_t epoch = 0;
+  uint64_t changes = 0;  // lines before it
+  Digest digest{};
+  bool filtered = false;
+  bool is_base = false;
+};
+
+// Each appends one line with its newline.
+void AppendChangeLine(std::string_view stream, uint64_t height, const ChangeView& change,
+                      std::string* out);
+void AppendClosingLine(const ClosingLine& line, std::string* out);
+
+// One line as read. Strings are owned, so that a height's lines can be kept.
+struct JsonlLine {
+  bool is_change = false;
+  ClosingLine closing;  // stream and height are set for a change too
+  bool is_delete = false;
+  bool has_old_value = false;
+  uint32_t transaction = 0;
+  uint32_t sequence = 0;
+  std::string store;
+  std::string key;
+  std::string value;
+  std::string old_value;
+};
+
+// What is wrong with the line (without its newline), or nothing. Unknown fields are taken.
+std::string ParseJsonlLine(std::string_view text, JsonlLine* line);
+
+}  // namespace sluice_file
