@@ -4,7 +4,7 @@
 // Threading: plain values.
 #pragma once
 
-#include <fmt/core.h>
+#include <fmt/format.h>  // core.h declares the formatters below only in part
 
 #include <compare>
 #include <cstdint>
