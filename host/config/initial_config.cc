@@ -23,7 +23,8 @@ constexpr size_t kWidth = 100;
 constexpr std::string_view kHeader =
     "Sluice configuration. It runs as it is: one store, one file sink that must have each block on "
     "disk before the block commits.\n"
-    "Settings that are commented out show their defaults. `sluice config check` tells all that is "
+    "Text is behind \"# \"; a setting behind \"#\" alone is commented out and shows its default. "
+    "`sluice config check` tells all that is "
     "wrong with this file, `sluice config show` what is in force, and where it came from.\n"
     "${NAME} in a text is an environment variable; { file = \"path\" } in its place is a file's "
     "content: both keep secrets out of this file.";
@@ -132,8 +133,8 @@ class Writer {
   void WriteRow(const Property& row, const std::string& key, int depth, bool commented_level) {
     bool active = !commented_level && ActiveSettings().count(row.path) > 0;
     Comment(Sentence(row), depth);
-    out_ += fmt::format("{}{}{}{}{}\n", Indent(depth), active ? "" : "# ", key,
-                        yaml_ ? ": " : " = ", ValueText(ShownValue(row, active)));
+    out_ += fmt::format("{}{}{}{}{}\n", Indent(depth), active ? "" : "#", key, yaml_ ? ": " : " = ",
+                        ValueText(ShownValue(row, active)));
   }
 
   // `depth`: of the level's members. `commented`: the whole level is an example.
@@ -169,7 +170,7 @@ class Writer {
       std::string_view text = SectionDescription(pattern);
       if (!text.empty()) Comment(text, depth);
       std::string header = yaml_ ? name + ":" : "[" + title + "]";
-      out_ += fmt::format("{}{}{}\n", Indent(depth), commented ? "# " : "", header);
+      out_ += fmt::format("{}{}{}\n", Indent(depth), commented ? "#" : "", header);
     }
     WriteLevel(pattern, depth + 1, commented);
   }

@@ -31,17 +31,18 @@ constexpr std::array<Unit, 9> kSizeUnits = {{{"B", 1},
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-// Digits from the front of `text` as a number; nothing where there are none, or more than `most`.
-std::optional<int64_t> TakeDigits(std::string_view* text, size_t most, int64_t* scale) {
+// Digits from the front of `text` as a number; nothing where there are none, or more than fit.
+std::optional<int64_t> TakeDigits(std::string_view* text, size_t* count) {
   int64_t value = 0;
-  size_t count = 0;
-  for (; count < text->size() && IsDigit((*text)[count]); ++count) {
-    if (count == most) return std::nullopt;
-    value = value * 10 + ((*text)[count] - '0');
-    *scale *= 10;
+  *count = 0;
+  for (; *count < text->size() && IsDigit((*text)[*count]); ++*count) {
+    if (__builtin_mul_overflow(value, 10, &value) ||
+        __builtin_add_overflow(value, (*text)[*count] - '0', &value)) {
+      return std::nullopt;
+    }
   }
-  if (count == 0) return std::nullopt;
-  text->remove_prefix(count);
+  if (*count == 0) return std::nullopt;
+  text->remove_prefix(*count);
   return value;
 }
 
@@ -49,16 +50,17 @@ std::optional<int64_t> TakeDigits(std::string_view* text, size_t most, int64_t* 
 // number of the smallest unit is refused, so that nobody writes a precision that is not kept.
 template <size_t N>
 std::optional<int64_t> TakeQuantity(std::string_view* text, const std::array<Unit, N>& units) {
-  int64_t scale = 1;
-  std::optional<int64_t> whole = TakeDigits(text, 18, &scale);
+  size_t digits = 0;
+  std::optional<int64_t> whole = TakeDigits(text, &digits);
   if (!whole) return std::nullopt;
   std::optional<int64_t> fraction = 0;
-  scale = 1;
+  int64_t scale = 1;
   if (!text->empty() && text->front() == '.') {
     text->remove_prefix(1);
+    fraction = TakeDigits(text, &digits);
     // Four digits times the largest unit stay far below 2^63.
-    fraction = TakeDigits(text, 4, &scale);
-    if (!fraction) return std::nullopt;
+    if (!fraction || digits > 4) return std::nullopt;
+    for (; digits > 0; --digits) scale *= 10;
   }
   size_t end = 0;
   while (end < text->size() && !IsDigit((*text)[end])) ++end;

@@ -94,8 +94,8 @@ class Mutator {
 
   // Takes the comment mark from the line at `at`, so that rows that are not active get their turn.
   static void Uncomment(std::string* text, size_t at) {
-    size_t hash = text->find("# ", at);
-    if (hash != std::string::npos) text->erase(hash, 2);
+    size_t hash = text->find('#', at);
+    if (hash != std::string::npos) text->erase(hash, 1);
   }
 
   std::mt19937_64 random_;

@@ -32,7 +32,7 @@ TEST(Rules, UncountedSinkMayTakeItsTime) {
 
 TEST(Rules, LongestRetryDelayIsNotBelowTheFirst) {
   EXPECT_EQ(Problems(Toml(WithSink("retry = { initial = \"2s\", max = \"1s\" }"))),
-            "app.toml:3:34: sinks.audit.retry.max: 1s is below retry.initial, 2s");
+            "app.toml:3:33: sinks.audit.retry.max: 1s is below retry.initial, 2s");
 }
 
 TEST(Rules, TwoFileSinksNeedTwoFolders) {

@@ -65,12 +65,12 @@ TEST(SettingsSchema, ProblemsHaveTheirPlaceInTheFile) {
 
 TEST(SettingsSchema, BoundsHoldInTheirUnits) {
   EXPECT_EQ(FormatProblems(CheckSink(R"({ path = "p", rotate_bytes = "1B" })").problems),
-            "app.toml:3:40: sinks.audit.settings.rotate_bytes: expected at least 1KiB, got \"1B\"");
+            "app.toml:3:41: sinks.audit.settings.rotate_bytes: expected at least 1KiB, got \"1B\"");
   EXPECT_EQ(FormatProblems(CheckSink(R"({ path = "p", rotate_interval = "1ms" })").problems),
-            "app.toml:3:43: sinks.audit.settings.rotate_interval: expected at least 1000ms, got "
+            "app.toml:3:44: sinks.audit.settings.rotate_interval: expected at least 1000ms, got "
             "\"1ms\"");
   EXPECT_EQ(FormatProblems(CheckSink(R"({ path = "p", rotate_interval = "2000001us" })").problems),
-            "app.toml:3:43: sinks.audit.settings.rotate_interval: expected whole milliseconds");
+            "app.toml:3:44: sinks.audit.settings.rotate_interval: expected whole milliseconds");
 }
 
 TEST(SettingsSchema, StarPassesThrough) {
