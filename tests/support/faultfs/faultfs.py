@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from durable import KIND_NAMES, TEARS, TraceError, read_trace  # noqa: E402,F401
+from durable import KIND_NAMES, TEARS, TraceError, read_trace, rocksdb_tears  # noqa: E402,F401
 from power_cut import power_cut, replay, start_trace  # noqa: E402,F401
 
 OPS = ("write", "sync", "rename", "unlink", "create", "truncate")

@@ -69,7 +69,8 @@ void FindCopy(int to, const char* what) {
 
 void* Map(void* address, size_t size, int protection, int flags, int fd, off_t offset) {
   FindWritableMapping(protection, flags, fd);
-  return reinterpret_cast<void*>(syscall(SYS_mmap, address, size, protection, flags, fd, offset));
+  return reinterpret_cast<void*>(
+      syscall(SYS_mmap, address, size, long{protection}, long{flags}, long{fd}, offset));
 }
 
 ssize_t SendFile(int to, int from, off_t* offset, size_t size) {
@@ -111,7 +112,7 @@ ssize_t sendfile64(int to, int from, off64_t* offset, size_t size) noexcept {
 ssize_t copy_file_range(int from, off64_t* from_offset, int to, off64_t* to_offset, size_t size,
                         unsigned flags) {
   ff::FindCopy(to, "copy_file_range into a file");
-  return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, size, flags);
+  return syscall(SYS_copy_file_range, from, from_offset, to, to_offset, size, long{flags});
 }
 
 }  // extern "C"

@@ -25,8 +25,8 @@ bool IsRegular(int fd, off_t* size) {
 }
 
 ssize_t RawWrite(int fd, const iovec* parts, int count, off_t offset) {
-  if (offset == kAtPosition) return syscall(SYS_writev, fd, parts, count);
-  return syscall(SYS_pwritev, fd, parts, count, offset, 0);
+  if (offset == kAtPosition) return syscall(SYS_writev, fd, parts, long{count});
+  return syscall(SYS_pwritev, fd, parts, long{count}, offset, 0L);
 }
 
 ssize_t Write(int fd, const iovec* parts, int count, off_t offset) {

@@ -39,7 +39,7 @@ bool OpenCounters(const char* name) {
   const long fd = syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0 || syscall(SYS_ftruncate, fd, size) != 0) return false;
   void* mapped = reinterpret_cast<void*>(
-      syscall(SYS_mmap, nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+      syscall(SYS_mmap, nullptr, size, long{PROT_READ | PROT_WRITE}, long{MAP_SHARED}, fd, 0L));
   syscall(SYS_close, fd);
   if (mapped == MAP_FAILED) return false;
   g_counters = static_cast<char*>(mapped);

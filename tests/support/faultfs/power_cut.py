@@ -76,15 +76,18 @@ def main():
     parser.add_argument("root")
     parser.add_argument("trace")
     parser.add_argument("--seed", type=int, help="keep a random part of what was not durable")
-    parser.add_argument("--tears", default=",".join(durable.TEARS))
+    parser.add_argument("--tears", default=",".join(durable.TEARS),
+                        help="or 'rocksdb', for a tree with a RocksDB in it")
     parser.add_argument("--ordered", action="store_true",
                         help="any sync makes all earlier changes of folders durable (ext4)")
     parser.add_argument("--no-check", action="store_true",
                         help="do not compare the tree with the trace first")
     options = parser.parse_args()
-    tears = tuple(options.tears.split(","))
-    if not set(tears) <= set(durable.TEARS):
-        parser.error(f"--tears: take some of {','.join(durable.TEARS)}")
+    tears = durable.rocksdb_tears
+    if options.tears != "rocksdb":
+        tears = tuple(options.tears.split(","))
+        if not set(tears) <= set(durable.TEARS):
+            parser.error(f"--tears: take rocksdb, or some of {','.join(durable.TEARS)}")
     try:
         power_cut(options.root, options.trace, options.seed, tears, options.ordered,
                   not options.no_check)
