@@ -94,7 +94,8 @@ TEST(JournalRecord, EveryTruncationAndAnythingAppendedIsRefused) {
 // A CRC can be right over wrong content (a writer's fault): each byte still matters by itself,
 // except in what is free, the driver's position and the old values.
 TEST(JournalRecord, EveryFlippedByteOfWhatTheDigestCoversIsRefusedBehindTheCrc) {
-  const EncodedJournalRecord encoded = EncodeJournalRecord(Sample());
+  const JournalRecord record = Sample();
+  const EncodedJournalRecord encoded = EncodeJournalRecord(record);
   const std::string bytes = Join(encoded);
   const size_t free_begin = 4 + 8 + 32 + 32;
   for (size_t i = 0; i + 4 < bytes.size(); ++i) {
@@ -130,12 +131,11 @@ TEST(JournalRecord, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(DecodeStatus(7, WithRightCrc(not_ours)).message(),
             "journal record of height 7: byte 0: not a journal record");
 
-  const EncodedJournalRecord encoded = EncodeJournalRecord(Sample());
+  const size_t head_size = EncodeJournalRecord(Sample()).head.size();
   std::string broken = bytes;
-  broken[encoded.head.size()] = 0x7a;
+  broken[head_size] = 0x7a;
   EXPECT_EQ(DecodeStatus(7, WithRightCrc(broken)).message(),
-            "journal record of height 7: in the part at byte " +
-                std::to_string(encoded.head.size()) +
+            "journal record of height 7: in the part at byte " + std::to_string(head_size) +
                 ": change set is not in canonical form: byte 0: no stream id");
 }
 
