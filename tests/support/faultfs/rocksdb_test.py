@@ -52,7 +52,7 @@ class RocksDbTest(unittest.TestCase):
     def check_kept(self, acked):
         kept = self.batches()
         self.assertLessEqual(acked, set(kept))
-        self.assertEqual(kept, list(range(len(kept))), "a batch before one that is there is missing")
+        self.assertEqual(kept, list(range(len(kept))), "a batch before another is missing")
         return kept
 
 
