@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commit/ack_tracker.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice {
+namespace {
+
+const SinkName kAudit("audit");
+const SinkName kKafka("kafka");
+
+TEST(AckTracker, ALevelImpliesThoseBelowIt) {
+  AckTracker tracker({kAudit});
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(5), AckLevel::kVisible);
+  AckTracker::Sink sink = tracker.Snapshot()[0];
+  EXPECT_EQ(sink.at(AckLevel::kReceived), Height(5));
+  EXPECT_EQ(sink.at(AckLevel::kDurable), Height(5));
+  EXPECT_EQ(sink.at(AckLevel::kVisible), Height(0));
+}
+
+TEST(AckTracker, TheJournalIsPinnedByTheHighestLevelASinkCanGive) {
+  AckTracker tracker({kAudit, kKafka});
+  EXPECT_EQ(tracker.LowestPin(), Height(0)) << "a sink that has not spoken pins everything";
+  tracker.SetWatermark(kAudit, AckLevel::kReceived, Height(9), AckLevel::kDurable);
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(7), AckLevel::kDurable);
+  tracker.SetWatermark(kKafka, AckLevel::kReceived, Height(8), AckLevel::kReceived);
+  EXPECT_EQ(tracker.LowestPin(), Height(7));
+}
+
+TEST(AckTracker, NotifiesOfEveryChangeAndOnlyOfChanges) {
+  AckTracker tracker({kAudit});
+  int calls = 0;
+  tracker.SetNotify([&] { ++calls; });
+  tracker.SetAvailability(kAudit, SinkAvailability::kAvailable, "");
+  tracker.SetAvailability(kAudit, SinkAvailability::kAvailable, "");
+  EXPECT_EQ(calls, 1);
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(1), AckLevel::kDurable);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(AckTracker, StoresThatASinkHasAckedOnceAndEveryWatermarkWithoutResume) {
+  AckTracker tracker({kAudit, kKafka});
+  tracker.SetStored(kKafka, Height(3), /*store_always=*/true);
+  EXPECT_TRUE(tracker.TakeWatermarksToStore().empty());
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(1), AckLevel::kDurable);
+  tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(4), AckLevel::kDurable);
+  EXPECT_EQ(tracker.TakeWatermarksToStore().size(), 2u);
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(2), AckLevel::kDurable);
+  tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(5), AckLevel::kDurable);
+  auto stored = tracker.TakeWatermarksToStore();
+  ASSERT_EQ(stored.size(), 1u);
+  EXPECT_EQ(stored[0].first, kKafka);
+  EXPECT_EQ(stored[0].second, Height(5));
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commit/gate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sluice {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+using Kind = GateStep::Kind;
+
+// Two sinks, a and b, and the policy `all`; time is a number of milliseconds.
+class GateTest : public testing::Test {
+ protected:
+  void Make(OnFailure on_failure, std::string_view policy = "all") {
+    GateSettings settings;
+    settings.policy = *ResolvePolicy(policy, {{SinkName("a")}, {SinkName("b")}});
+    settings.ack_timeout = milliseconds(100);
+    settings.on_failure = on_failure;
+    settings.recover_timeout = milliseconds(1000);
+    gate_.emplace(settings, std::vector<UnackedRange>(),
+                  std::vector<SinkName>{SinkName("a"), SinkName("b")});
+    sinks_.resize(2);
+    sinks_[0].name = SinkName("a");
+    sinks_[1].name = SinkName("b");
+    for (auto& sink : sinks_) sink.availability = SinkAvailability::kAvailable;
+  }
+  void Acked(size_t sink, uint64_t height) { sinks_[sink].watermark.fill(Height(height)); }
+  void Gone(size_t sink) {
+    sinks_[sink].availability = SinkAvailability::kGone;
+    sinks_[sink].reason = "suspended";
+  }
+  static TimePoint At(int ms) { return TimePoint() + milliseconds(ms); }
+  GateStep Step(uint64_t height, int delivered_ms, int now_ms) {
+    return gate_->Step(Height(height), At(delivered_ms), sinks_, At(now_ms));
+  }
+
+  std::optional<Gate> gate_;
+  std::vector<AckTracker::Sink> sinks_;
+};
+
+TEST_F(GateTest, CommitsAsSoonAsEnoughHaveAcked) {
+  Make(OnFailure::kHalt);
+  GateStep step = Step(1, 0, 0);
+  EXPECT_EQ(step.kind, Kind::kWait);
+  EXPECT_EQ(step.look_again_at, At(100));
+  EXPECT_EQ(step.waiting_on, (std::vector<size_t>{0, 1}));
+  Acked(0, 1);
+  EXPECT_EQ(Step(1, 0, 10).kind, Kind::kWait);
+  Acked(1, 1);
+  EXPECT_EQ(Step(1, 0, 20).kind, Kind::kCommit);
+}
+
+TEST_F(GateTest, TheDeadlineRunsFromTheLaterOfDeliveryAndTheDecisionBefore) {
+  Make(OnFailure::kHalt);
+  Acked(0, 1);
+  Acked(1, 1);
+  EXPECT_EQ(Step(1, 0, 90).kind, Kind::kCommit);
+  EXPECT_EQ(Step(2, 5, 120).look_again_at, At(190)) << "from the decision of height 1";
+  EXPECT_EQ(Step(2, 5, 189).kind, Kind::kWait);
+  EXPECT_EQ(Step(2, 5, 190).kind, Kind::kHalt);
+}
+
+TEST_F(GateTest, HaltsAtTheDeadlineAndSaysWhoIsMissing) {
+  Make(OnFailure::kHalt);
+  Acked(0, 7);
+  GateStep step = Step(7, 0, 100);
+  EXPECT_EQ(step.kind, Kind::kHalt);
+  EXPECT_THAT(step.reason, HasSubstr("height 7: policy \"all\""));
+  EXPECT_THAT(step.reason, HasSubstr("did not hold within 100 ms: sink b is at 0"));
+}
+
+TEST_F(GateTest, TooFewLeftFailsAtOnceNotAtTheDeadline) {
+  Make(OnFailure::kHalt);
+  Gone(1);
+  GateStep step = Step(1, 0, 0);
+  EXPECT_EQ(step.kind, Kind::kHalt);
+  EXPECT_THAT(step.reason,
+              HasSubstr("too few sinks are left: sink a is at 0; sink b is at 0 (suspended)"));
+}
+
+TEST_F(GateTest, RecoverWaitsForItsTimeoutAndThenHalts) {
+  Make(OnFailure::kRecover);
+  Acked(0, 1);
+  GateStep step = Step(1, 0, 100);
+  EXPECT_EQ(step.kind, Kind::kWait);
+  EXPECT_FALSE(step.reason.empty()) << "said once";
+  EXPECT_EQ(step.look_again_at, At(1100));
+  EXPECT_TRUE(Step(1, 0, 500).reason.empty());
+  EXPECT_EQ(Step(1, 0, 1099).kind, Kind::kWait);
+  EXPECT_EQ(Step(1, 0, 1100).kind, Kind::kHalt);
+}
+
+TEST_F(GateTest, RecoverCommitsWhenTheSinkComesBack) {
+  Make(OnFailure::kRecover);
+  Acked(0, 1);
+  EXPECT_EQ(Step(1, 0, 100).kind, Kind::kWait);
+  Acked(1, 1);
+  EXPECT_EQ(Step(1, 0, 900).kind, Kind::kCommit);
+  Acked(0, 2);
+  EXPECT_EQ(Step(2, 900, 1000).look_again_at, At(2000))
+      << "a failure of its own, a time of its own";
+}
+
+TEST_F(GateTest, RecoverDoesNotWaitForWhatIsGone) {
+  Make(OnFailure::kRecover);
+  Gone(1);
+  EXPECT_EQ(Step(1, 0, 0).kind, Kind::kHalt);
+}
+
+TEST_F(GateTest, WaitHoldsWithoutLimit) {
+  Make(OnFailure::kWait);
+  Gone(1);
+  GateStep step = Step(1, 0, 1'000'000);
+  EXPECT_EQ(step.kind, Kind::kWait);
+  EXPECT_FALSE(step.look_again_at) << "only a change matters";
+  sinks_[1].availability = SinkAvailability::kAvailable;
+  Acked(0, 1);
+  Acked(1, 1);
+  EXPECT_EQ(Step(1, 0, 1'000'001).kind, Kind::kCommit);
+}
+
+TEST_F(GateTest, DegradeLeavesOutAtOnceUntilTheSinkHasCaughtUp) {
+  Make(OnFailure::kDegrade);
+  Acked(0, 1);
+  EXPECT_EQ(Step(1, 0, 99).kind, Kind::kWait);
+  GateStep step = Step(1, 0, 100);
+  EXPECT_EQ(step.kind, Kind::kCommit);
+  EXPECT_EQ(step.missing, (std::vector<size_t>{1}));
+  EXPECT_THAT(step.reason, HasSubstr("sink b"));
+  Acked(0, 2);
+  step = Step(2, 100, 101);
+  EXPECT_EQ(step.kind, Kind::kCommit) << "not waited for at each height";
+  EXPECT_EQ(step.missing, (std::vector<size_t>{1}));
+  Acked(1, 2);
+  gate_->degraded().LetIn(sinks_, AckLevel::kDurable, Height(2));
+  Acked(0, 3);
+  EXPECT_EQ(Step(3, 101, 102).kind, Kind::kWait) << "it counts again";
+}
+
+TEST_F(GateTest, DegradeStillWaitsForThoseThatAreLeft) {
+  Make(OnFailure::kDegrade);
+  Acked(0, 1);
+  EXPECT_EQ(Step(1, 0, 100).kind, Kind::kCommit);
+  EXPECT_EQ(Step(2, 100, 150).kind, Kind::kWait) << "a is not left out";
+}
+
+TEST_F(GateTest, ALateAckMovesTheWatermarkNeverAPastDecision) {
+  Make(OnFailure::kDegrade);
+  Acked(0, 1);
+  GateStep step = Step(1, 0, 100);
+  EXPECT_EQ(step.missing.size(), 1u);
+  gate_->degraded().Record(Height(1), step.missing, 1);
+  Acked(1, 1);
+  EXPECT_EQ(gate_->degraded().ranges().size(), 1u);
+}
+
+TEST_F(GateTest, OneOfTwoIsNotDelayedByTheOther) {
+  Make(OnFailure::kHalt, "1 of (a, b)");
+  Gone(1);
+  Acked(0, 1);
+  EXPECT_EQ(Step(1, 0, 0).kind, Kind::kCommit);
+}
+
+}  // namespace
+}  // namespace sluice
