@@ -52,7 +52,7 @@ ConfigNode Shown(const CheckedValue& value, const CheckedValues& values) {
     return ConfigNode::String(FormatSize(node.integer));
   }
   if (!value.has_value() && property.path == "sinks.*.ack_timeout") {
-    return ConfigNode::String(FormatDuration(values.Integer("commit.ack_timeout") / 4 * 3));
+    return ConfigNode::String(FormatDuration(values.Integer("commit.ack_timeout") * 3 / 4));
   }
   if (!value.has_value()) return ConfigNode::String("");
   return MaskedCopy(node);

@@ -83,7 +83,8 @@ class Writer {
     std::string out = row.description;
     if (!row.default_note.empty()) {
       out += fmt::format(" Default: {}.", row.default_note);
-    } else if (!row.required && !row.optional && !row.default_text.empty()) {
+    } else if (!row.required && !row.optional && row.type != PropertyType::kMap &&
+               !row.default_text.empty()) {
       out += fmt::format(" Default: {}.", row.default_text);
     }
     if (!row.minimum.empty()) out += fmt::format(" At least {}.", row.minimum);
@@ -126,8 +127,25 @@ class Writer {
 
   std::string ValueText(const ConfigNode& node) const {
     if (node.is(NodeKind::kOther)) return node.text;
-    // JSON is YAML's own notation on one line.
-    return yaml_ ? ToJson(node) : ToTomlValue(node);
+    return yaml_ ? YamlFlow(node) : ToTomlValue(node);
+  }
+
+  // YAML's notation on one line: JSON, with the spaces that people write.
+  static std::string YamlFlow(const ConfigNode& node) {
+    std::string out;
+    if (node.is(NodeKind::kMap)) {
+      for (const ConfigMember& member : node.members) {
+        out += fmt::format("{}{}: {}", out.empty() ? "" : ", ", member.key, YamlFlow(member.value));
+      }
+      return "{" + out + "}";
+    }
+    if (node.is(NodeKind::kList)) {
+      for (const ConfigNode& item : node.items) {
+        out += (out.empty() ? "" : ", ") + YamlFlow(item);
+      }
+      return "[" + out + "]";
+    }
+    return ToJson(node);
   }
 
   void WriteRow(const Property& row, const std::string& key, int depth, bool commented_level) {

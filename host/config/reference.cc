@@ -35,8 +35,8 @@ that is wrong with it at once, and `sluice config show` prints every value with 
   `SLUICE_FAILPOINT`, are no overrides.
 - **Secrets**: `${NAME}` in any text is that environment variable, `{ file = "path" }` in the place of any
   text is that file's content without its last newline; `$${` is a literal `${`. What came from either is
-  masked in every output, as are settings whose name looks like a credential. Inside a plugin's settings, a
-  table with the one key `file` is always such a reference.
+  masked in every output, as are settings whose name looks like a credential. A table inside a plugin's
+  settings whose one key is `file` is always such a reference.
 - **Templates**: a sink with `template = "name"` takes everything from `[templates.name]` and lays its own
   keys over it; `settings` and `retry` are merged key by key, at every depth.
 - An **unknown key** is an error. A key of an older name works for one minor version, with a warning.

@@ -15,6 +15,10 @@ namespace {
 void Overlay(ConfigNode* base, const ConfigNode& over) {
   for (const ConfigMember& member : over.members) {
     ConfigNode* existing = base->Find(member.key);
+    // In YAML a table whose lines are all commented out is null: it overrides nothing.
+    if (existing != nullptr && existing->is(NodeKind::kMap) && member.value.is(NodeKind::kNull)) {
+      continue;
+    }
     if (existing != nullptr && existing->is(NodeKind::kMap) && member.value.is(NodeKind::kMap)) {
       existing->at = member.value.at;
       existing->from_template.clear();

@@ -82,6 +82,32 @@ retry = { initial = "1ms", max = "2s", factor = 3, jitter = 0.5, max_attempts = 
   EXPECT_EQ(result.config.stores.old_values, (std::vector<std::string>{"main", "orders"}));
 }
 
+// The names in the table stand in the order of the enums; this fails where one is moved.
+TEST(Checker, EveryNameOfAnEnumArrivesAsItsValue) {
+  auto on_failure = [](const char* name) {
+    return Toml("[commit]\non_failure = \"" + std::string(name) + "\"\n").config.commit.on_failure;
+  };
+  EXPECT_EQ(on_failure("recover"), OnFailure::kRecover);
+  EXPECT_EQ(on_failure("halt"), OnFailure::kHalt);
+  EXPECT_EQ(on_failure("wait"), OnFailure::kWait);
+  EXPECT_EQ(on_failure("degrade"), OnFailure::kDegrade);
+  auto level = [](const char* name) {
+    return Toml("[commit]\nlevel = \"" + std::string(name) + "\"\n").config.commit.level;
+  };
+  EXPECT_EQ(level("received"), AckLevel::kReceived);
+  EXPECT_EQ(level("durable"), AckLevel::kDurable);
+  EXPECT_EQ(level("visible"), AckLevel::kVisible);
+  auto lifecycle = [](const char* line) {
+    return Toml("[lifecycle]\n" + std::string(line) + "\n").config.lifecycle;
+  };
+  EXPECT_EQ(lifecycle("restore = \"lenient\"").restore, Restore::kLenient);
+  EXPECT_EQ(lifecycle("restore = \"strict\"").restore, Restore::kStrict);
+  EXPECT_EQ(lifecycle("recover_on_start = \"now\"").recover_on_start, RecoverOnStart::kNow);
+  EXPECT_EQ(lifecycle("recover_on_start = \"on_first_use\"").recover_on_start,
+            RecoverOnStart::kOnFirstUse);
+  EXPECT_EQ(lifecycle("recover_on_start = \"never\"").recover_on_start, RecoverOnStart::kNever);
+}
+
 TEST(Checker, SinksKeepTheOrderOfTheFile) {
   LoadResult result = Toml("[sinks.zz]\nplugin = \"null\"\n[sinks.aa]\nplugin = \"null\"\n");
   ASSERT_EQ(result.config.sinks.size(), 2u);
@@ -100,6 +126,83 @@ TEST(Checker, StarMeansEveryStoreByName) {
   ASSERT_EQ(Problems(result), "");
   EXPECT_TRUE(result.config.sinks[0].all_stores);
   EXPECT_EQ(result.config.sinks[0].stores, (std::vector<std::string>{"a", "b"}));
+}
+
+// Every setting of the top-level sections, each with a value that is not its default.
+TEST(Checker, EverySettingOfTheNodeArrives) {
+  LoadResult result = Toml(R"(
+[stores]
+options_file = "OPTIONS"
+[driver.replay]
+path = "p"
+source = "s"
+follow = false
+block_txs = 7
+block_max_bytes = "1MiB"
+[driver.resp]
+listen = "unix:r"
+password = "pw"
+block_max_txs = 8
+block_max_bytes = "2MiB"
+block_interval = "3ms"
+[commit]
+recover_timeout = "4s"
+window = 5
+sync = false
+[journal]
+max_bytes = "6MiB"
+max_blocks = 7
+retain_blocks = 8
+disk_reserve = "9B"
+[plugins]
+dir = "d"
+[lifecycle]
+start_timeout = "1s"
+stop_timeout = "2s"
+drain_timeout = "3s"
+provision_timeout = "4s"
+stalled_after = "5s"
+healthy_after = "6s"
+[admin]
+token = "t"
+listen = "unix:a"
+metrics_listen = "[::1]:1"
+[log]
+level = "debug"
+format = "json"
+)");
+  ASSERT_EQ(Problems(result), "");
+  const Config& config = result.config;
+  EXPECT_EQ(config.stores.options_file, "OPTIONS");
+  EXPECT_EQ(config.driver.replay.path, "p");
+  EXPECT_EQ(config.driver.replay.source, "s");
+  EXPECT_FALSE(config.driver.replay.follow);
+  EXPECT_EQ(config.driver.replay.block_txs, 7u);
+  EXPECT_EQ(config.driver.replay.block_max_bytes, uint64_t{1} << 20);
+  EXPECT_EQ(config.driver.resp.listen, "unix:r");
+  EXPECT_EQ(config.driver.resp.password, "pw");
+  EXPECT_EQ(config.driver.resp.block_max_txs, 8u);
+  EXPECT_EQ(config.driver.resp.block_max_bytes, uint64_t{2} << 20);
+  EXPECT_EQ(config.driver.resp.block_interval, std::chrono::milliseconds(3));
+  EXPECT_EQ(config.commit.recover_timeout, std::chrono::seconds(4));
+  EXPECT_EQ(config.commit.window, 5u);
+  EXPECT_FALSE(config.commit.sync);
+  EXPECT_EQ(config.journal.max_bytes, uint64_t{6} << 20);
+  EXPECT_EQ(config.journal.max_blocks, 7u);
+  EXPECT_EQ(config.journal.retain_blocks, 8u);
+  EXPECT_EQ(config.journal.disk_reserve_bytes, 9u);
+  EXPECT_EQ(config.plugins.dir, "d");
+  EXPECT_EQ(config.lifecycle.start_timeout, std::chrono::seconds(1));
+  EXPECT_EQ(config.lifecycle.stop_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(config.lifecycle.drain_timeout, std::chrono::seconds(3));
+  EXPECT_EQ(config.lifecycle.provision_timeout, std::chrono::seconds(4));
+  EXPECT_EQ(config.lifecycle.stalled_after, std::chrono::seconds(5));
+  EXPECT_EQ(config.lifecycle.healthy_after, std::chrono::seconds(6));
+  EXPECT_EQ(config.admin.token, "t");
+  EXPECT_EQ(config.admin.listen, "unix:a");
+  EXPECT_EQ(config.admin.metrics_listen, "[::1]:1");
+  EXPECT_EQ(config.log.level, "debug");
+  EXPECT_EQ(config.log.format, "json");
 }
 
 struct BadValue {

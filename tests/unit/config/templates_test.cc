@@ -51,6 +51,14 @@ TEST(Templates, YamlSaysTheSame) {
   EXPECT_EQ(yaml.config.sinks[0].settings, R"({"a":1,"m":{"k":"v","l":"w"}})");
 }
 
+TEST(Templates, EmptyYamlTableOverridesNothing) {
+  LoadResult yaml = Yaml(
+      "templates:\n  t:\n    plugin: x\n    settings: {a: 1}\n"
+      "sinks:\n  s:\n    template: t\n    settings:\n    retry:\n");
+  ASSERT_EQ(Problems(yaml), "");
+  EXPECT_EQ(yaml.config.sinks[0].settings, R"({"a":1})");
+}
+
 TEST(Templates, UnknownTemplateIsAnErrorWithTheNearest) {
   LoadResult result =
       Toml(std::string(kTemplate) + "[sinks.a]\nplugin = \"x\"\ntemplate = \"kafka-us\"\n");
