@@ -46,4 +46,4 @@ class Throws {
 
 }  // namespace
 
-SLUICE_PLUGIN(Throws, .id = "throws", .version = "1.0.0")
+SLUICE_PLUGIN(Throws, .id = "throws", .version = "1.0.0", .highest_level = SLUICE_LEVEL_DURABLE)
