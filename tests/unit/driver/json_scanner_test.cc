@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "seed.h"
+#include "support/seed.h"
 
 namespace sluice {
 namespace {
@@ -40,7 +40,7 @@ TEST(JsonScanner, EmptyAndBlankLinesAreNoValue) {
 
 // simdjson's other parser checks everything; both must agree on what JSON is.
 TEST(JsonScanner, AcceptsWhatSimdjsonAcceptsUnderMutation) {
-  std::mt19937_64 random(TestSeed());
+  std::mt19937_64 random(testing_support::Seed());
   const std::string_view seeds[] = {
       R"({"a":[1,-2.5e+10,0.1,true,false,null,"x"],"b":{"c":{}},"d":""})",
       R"(["\u00e9\ud83d\ude00\"\\\/\b\f\n\r\t","ü€𝄞",[[[]]],{"":0}])",
