@@ -10,7 +10,6 @@
 // Ownership: the caller owns the Database; iterators hold it open and must be gone before it is closed.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -111,6 +110,9 @@ class Database {
   virtual Result<Digest> JournalDigest(Height height) const = 0;
   // Size in bytes of one record, for `journal list`.
   virtual Result<uint64_t> JournalRecordBytes(Height height) const = 0;
+  // Reads all records from journal_first to journaled_height and follows their digests. kCorruption
+  // names the first height that is missing or wrong. `progress`: called after each height, may be empty.
+  Status VerifyJournal(const std::function<void(Height)>& progress) const;
 
   // --- the stores, as committed ----------------------------------------------------------------
   // A view that moves with each commit; kNotFound for an unknown store.

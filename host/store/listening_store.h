@@ -3,7 +3,11 @@
 // A store that reports each accepted write to its write listeners, in order. Reads pass through
 // unobserved. A listener can neither change nor fail a write.
 //
-// Threading: the executing thread only. Ownership: borrows the overlay, the view and the listeners.
+// Writes are reported as they are accepted, before it is known whether their transaction applies. A
+// listener that must not see those of a failed one waits for its end, as the Executor does.
+//
+// Threading: the executing thread only. Ownership: shares the block's layer and the view, borrows the
+// listeners.
 #pragma once
 
 #include <cstdint>
@@ -38,39 +42,40 @@ class WriteListener {
 
 class ListeningStore {
  public:
-  // `below`: what the transaction sees under its own writes. `record_old_values`: look up and report them.
-  ListeningStore(std::string name, std::shared_ptr<const StoreView> below, bool record_old_values,
+  // `below`: the state under the block. `block`: the block's layer of this store, above it; committed
+  // transactions go into it. `record_old_values`: look up and report what a write replaces.
+  ListeningStore(std::string name, std::shared_ptr<const StoreView> below,
+                 std::shared_ptr<StoreOverlay> block, bool record_old_values,
                  std::vector<WriteListener*> listeners);
 
   // Begins transaction `index`: its writes gather in a layer of their own.
   void BeginTransaction(uint32_t index);
-  // kInvalid: empty key. Otherwise the write is accepted and reported.
+  // kInvalid: empty key. kCorruption, kIo: the value that is replaced could not be read. Otherwise the
+  // write is accepted and reported. `Delete` of an absent key is a write like any other.
   Status Set(std::string_view key, std::string_view value);
   Status Delete(std::string_view key);
 
-  // Reads see the transaction's own writes first.
+  // Reads see the transaction's own writes first. An iterator ends before the next write.
   Result<std::optional<std::string>> Get(std::string_view key) const;
   Result<bool> Has(std::string_view key) const;
   std::unique_ptr<StoreIterator> Iterate(const KeyRange& range, bool reverse) const;
 
-  // Ends the transaction: its layer goes into `block`, or is dropped.
+  // Ends the transaction: its layer goes into the block's, or is dropped.
   void CommitTransaction();
   void AbortTransaction();
 
   const std::string& name() const { return name_; }
 
  private:
-  std::string name_;
-  std::shared_ptr<const StoreView> below_;
-  bool record_old_values_;
-  std::vector<WriteListener*> listeners_;
-  StoreOverlay transaction_;
-  StoreOverlay* block_ = nullptr;
-  uint32_t transaction_index_ = 0;
+  Status Write(std::string_view key, std::optional<std::string_view> value);
 
- public:
-  // The block's layer that committed transactions go into; part of `below` as seen by reads.
-  void SetBlockOverlay(StoreOverlay* block) { block_ = block; }
+  const std::string name_;
+  const std::shared_ptr<StoreOverlay> block_;
+  const std::shared_ptr<const StoreView> below_;  // the block's layer included
+  const bool record_old_values_;
+  const std::vector<WriteListener*> listeners_;
+  StoreOverlay transaction_;
+  uint32_t transaction_index_ = 0;
 };
 
 }  // namespace sluice

@@ -10,7 +10,6 @@
 // read-only, with the committing thread and later blocks (std::shared_ptr<const BlockOverlay>).
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,8 +57,9 @@ class BlockOverlay {
   std::vector<StoreOverlay> stores_;
 };
 
-// `layers` (the newest first) above `base`, as one view. Layers must not change while an iterator lives.
-std::shared_ptr<const StoreView> MergedView(std::vector<const StoreOverlay*> layers,
-                                            std::shared_ptr<const StoreView> base);
+// `layers` (the newest first) above `base`, as one view that shares them. A layer must not change while
+// an iterator lives.
+std::shared_ptr<const StoreView> MergedView(
+    std::vector<std::shared_ptr<const StoreOverlay>> layers, std::shared_ptr<const StoreView> base);
 
 }  // namespace sluice

@@ -19,6 +19,9 @@ namespace sluice {
 struct KeyRange {
   std::optional<std::string> lower;
   std::optional<std::string> upper;
+  // True where no key can be in it.
+  bool empty() const { return lower && upper && *lower >= *upper; }
+  // All keys that begin with `prefix`.
   static KeyRange Prefix(std::string_view prefix);
 };
 
