@@ -85,6 +85,14 @@ enum class SinkAvailability {
   kGone,       // suspended, diverged, foreign, gap, rejected, lost …: cannot, without a command
 };
 
+// What happens when the ack policy does not hold in time.
+enum class OnFailure {
+  kRecover,  // wait longer, for at most recover_timeout; then halt
+  kHalt,     // end the node; everything to continue is journaled
+  kWait,     // wait, without limit
+  kDegrade,  // commit without the acks, loudly and on record
+};
+
 }  // namespace sluice
 
 template <typename Tag>

@@ -345,7 +345,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
       plan->group.force_sync = true;  // a decision to degrade is durable before it is answered
     }
     Failpoint("commit.s4.after", height.value());
-    plan->decided_from.push_back(front.delivered_at);
+    gate_wait_.Record(now - front.delivered_at);
     plan->commits.push_back(std::move(front.block));
     at_gate_.pop_front();
   }
@@ -476,9 +476,6 @@ Status Pipeline::WriteWithSpace(WriteGroup* group) {
 // S2 and S6: what the batch has made true is told.
 void Pipeline::Finished(Plan* plan) {
   TimePoint now = Now();
-  for (size_t i = 0; i < plan->decided_from.size(); ++i) {
-    gate_wait_.Record(now - plan->decided_from[i]);
-  }
   Height committed = committed_;
   for (const SealedBlock& block : plan->commits) {
     committed = block.change_set->height();

@@ -113,7 +113,6 @@ class Pipeline {
   struct Plan {
     WriteGroup group;
     std::vector<SealedBlock> commits;
-    std::vector<TimePoint> decided_from;  // delivered_at of each commit
     std::vector<SealedBlock> journals;
     std::optional<TimePoint> look_again_at;
     std::optional<std::string> halt;

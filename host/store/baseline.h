@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What everything is measured against: plain RocksDB, one column family, one synced batch a block, one
-// thread. No journal, no listeners, no sinks. For `sluice bench` only.
+// What everything is measured against: plain RocksDB, one column family, one synced batch a block,
+// one thread. No journal, no listeners, no sinks. For `sluice bench` only.
 //
 // Threading: one thread. Ownership: the folder is the caller's.
 #pragma once
