@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The neutral tree as JSON text, and back. One of the places that see nlohmann-json is its source.
+// The neutral tree as JSON text, and back. The only place in this folder that
+// sees nlohmann-json is its source.
 // Threading: pure functions.
 #pragma once
 

@@ -4,7 +4,6 @@
 #include <fmt/core.h>
 
 #include <fstream>
-#include <sstream>
 #include <system_error>
 
 namespace sluice {

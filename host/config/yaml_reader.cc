@@ -8,8 +8,9 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <charconv>
-#include <cmath>
+#include <exception>
 #include <map>
 #include <optional>
 #include <sstream>

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <iterator>
+#include <sstream>
 
 #include "config/properties.h"
 #include "unit/config/load_fixture.h"
