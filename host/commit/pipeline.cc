@@ -103,7 +103,9 @@ Status Pipeline::CatchUp() {
     std::string who;
     {
       std::lock_guard lock(mutex_);
-      if (stopping_) return Status(StatusCode::kCancelled, "stopped while sinks were catching up");
+      if (stopping_ || intake_stopped_) {
+        return Status(StatusCode::kCancelled, "stopped while sinks were catching up");
+      }
       waiting_on_.clear();
       for (size_t sink : decision.waiting_on) {
         waiting_on_.push_back(sinks[sink].name.str());
@@ -169,7 +171,7 @@ Status Pipeline::WaitForSlot() {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (ended_) return result_.ok() ? Status(StatusCode::kCancelled, "stopped") : result_;
-    if (stopping_) return Status(StatusCode::kCancelled, "stopped");
+    if (stopping_ || intake_stopped_) return Status(StatusCode::kCancelled, "stopped");
     if (submitted_ - committed_ < settings_.window) {
       std::string blocked = IntakeBlocked();
       const bool news = blocked.empty() != intake_blocked_.empty();
@@ -221,13 +223,23 @@ Status Pipeline::WaitUntilIdle(TimePoint deadline) {
   std::unique_lock lock(mutex_);
   auto idle = [this] { return ended_ || committed_ == submitted_; };
   if (deadline == TimePoint::max()) {
-    progress_.wait(lock, idle);
+    progress_.wait(lock, [&] { return idle() || intake_stopped_; });
   } else if (!progress_.wait_until(lock, deadline, idle)) {
     return Status(StatusCode::kTimeout, fmt::format("heights {} to {} are not committed yet",
                                                     committed_ + 1, submitted_));
   }
   if (committed_ == submitted_) return Status::Ok();
   return result_.ok() ? Status(StatusCode::kCancelled, "stopped") : result_;
+}
+
+void Pipeline::StopIntake() {
+  {
+    std::lock_guard lock(mutex_);
+    intake_stopped_ = true;
+    woken_ = true;
+  }
+  work_.notify_all();
+  progress_.notify_all();
 }
 
 void Pipeline::Stop() {

@@ -93,8 +93,13 @@ class Pipeline {
   // Hands over the next height. After WaitForSlot.
   void Submit(SealedBlock block);
 
-  // Waits until everything submitted is committed, or the pipeline has ended, or the deadline.
+  // Waits until everything submitted is committed, or the pipeline has ended, or the deadline. A
+  // wait without deadline ends with kCancelled when StopIntake is called.
   Status WaitUntilIdle(TimePoint deadline = TimePoint::max());
+
+  // Ends CatchUp, RollForward, WaitForSlot and waits without deadline with kCancelled, now and from
+  // here on; what was submitted goes on. From any thread; does not wait.
+  void StopIntake();
 
   // No new S1 begins; the write under way is awaited. Heights not journaled are dropped: not taken.
   void Stop();
@@ -148,6 +153,7 @@ class Pipeline {
   Height journaled_;                     // guarded by mutex_
   bool woken_ = false;                   // guarded by mutex_
   bool stopping_ = false;                // guarded by mutex_
+  bool intake_stopped_ = false;          // guarded by mutex_
   bool ended_ = false;                   // guarded by mutex_
   Status result_;                        // guarded by mutex_
   std::string intake_blocked_;           // guarded by mutex_: why no block is executed

@@ -40,8 +40,18 @@ Status Node::OpenDatabase() {
   return Status::Ok();
 }
 
-Status Node::Start() {
+Status Node::Open() {
   const Config& config = options_.config;
+  std::vector<std::filesystem::path> folders(options_.plugin_folders.begin(),
+                                             options_.plugin_folders.end());
+  loader_ = std::make_unique<PluginLoader>(std::move(folders));
+  // Before the home is touched: a wrong setting leaves no trace in it.
+  PreparedNode prepared = PrepareNode(config, loader_.get());
+  if (!prepared.problems.empty()) {
+    return Status(StatusCode::kConfiguration, FormatProblems(prepared.problems));
+  }
+  policy_text_ = DescribePolicy(prepared.policy, prepared.policy_sinks, config.commit.level);
+
   SLUICE_RETURN_IF_ERROR(OpenDatabase());
   Failpoint("node.epoch.before");
   // Durable before any sink is started, asked or fenced, so that an instance of before is fenced.
@@ -54,15 +64,6 @@ Status Node::Start() {
     LogWarn(kComponent, "commit.sync is off: a power cut may lose committed heights");
   }
 
-  std::vector<std::filesystem::path> folders(options_.plugin_folders.begin(),
-                                             options_.plugin_folders.end());
-  loader_ = std::make_unique<PluginLoader>(std::move(folders));
-  PreparedNode prepared = PrepareNode(config, loader_.get());
-  if (!prepared.problems.empty()) {
-    return Status(StatusCode::kConfiguration, FormatProblems(prepared.problems));
-  }
-  policy_text_ = DescribePolicy(prepared.policy, prepared.policy_sinks, config.commit.level);
-
   journal_ = std::make_unique<DatabaseJournal>(database_.get(), config.node.stream_id);
   std::vector<SinkName> names;
   for (const PreparedSink& sink : prepared.sinks) names.push_back(sink.settings.name);
@@ -72,23 +73,20 @@ Status Node::Start() {
                                          database_.get(), tracker_.get(),
                                          static_cast<DeliveryPort*>(this), std::move(ranges),
                                          [this](const SealedBlock& block) { OnCommitted(block); });
-  for (PreparedSink& sink : prepared.sinks) sinks_.push_back({std::move(sink), nullptr});
-  SLUICE_RETURN_IF_ERROR(StartSinks());
-
-  if (Status status = pipeline_->CatchUp(); !status.ok()) return Finish(std::move(status));
-  if (Status status = pipeline_->RollForward(); !status.ok()) return Finish(std::move(status));
-
-  executor_ =
-      std::make_unique<Executor>(database_.get(), config.node.stream_id, config.stores.old_values);
-  executor_->StartAfter(database_->committed().height, database_->committed().digest);
+  SLUICE_RETURN_IF_ERROR(MakeSinks(std::move(prepared.sinks)));
   std::lock_guard lock(mutex_);
-  summary_.height = database_->committed().height;
-  summary_.digest = database_->committed().digest;
+  summary_.height = committed.height;
+  summary_.digest = committed.digest;
+  opened_ = true;
+  // A stop that was asked for earlier found no pipeline to tell.
+  if (stop_requested_.load()) pipeline_->StopIntake();
   return Status::Ok();
 }
 
-Status Node::StartSinks() {
-  for (Sink& sink : sinks_) {
+Status Node::MakeSinks(std::vector<PreparedSink> prepared) {
+  for (PreparedSink& one : prepared) {
+    sinks_.push_back({std::move(one), nullptr});
+    Sink& sink = sinks_.back();
     const SinkName& name = sink.prepared.settings.name;
     SLUICE_ASSIGN_OR_RETURN(std::optional<Height> stored, database_->SinkWatermark(name));
     if (!sink.prepared.enabled) {
@@ -111,9 +109,21 @@ Status Node::StartSinks() {
     environment.home = options_.home;
     sink.loop = std::make_unique<SinkLoop>(sink.prepared.settings, std::move(environment));
   }
+  return Status::Ok();
+}
+
+Status Node::Start() {
+  if (!pipeline_) SLUICE_RETURN_IF_ERROR(Open());
+  sinks_started_ = true;
   for (Sink& sink : sinks_) {
     if (sink.loop) sink.loop->Start();
   }
+  if (Status status = pipeline_->CatchUp(); !status.ok()) return Finish(std::move(status));
+  if (Status status = pipeline_->RollForward(); !status.ok()) return Finish(std::move(status));
+
+  executor_ = std::make_unique<Executor>(database_.get(), options_.config.node.stream_id,
+                                         options_.config.stores.old_values);
+  executor_->StartAfter(database_->committed().height, database_->committed().digest);
   return Status::Ok();
 }
 
@@ -157,9 +167,10 @@ Status Node::Run(Driver* driver) {
   }
   // What was taken before bad input or a stop is committed all the same; a stop does not wait for
   // ever.
-  TimePoint deadline =
-      stop_requested_.load() ? Now() + options_.config.lifecycle.drain_timeout : TimePoint::max();
-  Status idle = pipeline_->WaitUntilIdle(deadline);
+  Status idle = pipeline_->WaitUntilIdle();
+  if (idle.code() == StatusCode::kCancelled && stop_requested_.load()) {
+    idle = pipeline_->WaitUntilIdle(Now() + options_.config.lifecycle.drain_timeout);
+  }
   if (idle.code() == StatusCode::kTimeout) {
     LogWarn(kComponent, "{}; what is journaled is committed at the next start", idle.message());
     idle = Status::Ok();
@@ -239,6 +250,7 @@ void Node::RequestStop() {
   stop_requested_.store(true);
   std::lock_guard lock(mutex_);
   if (driver_ != nullptr) driver_->Stop();
+  if (opened_) pipeline_->StopIntake();
 }
 
 Status Node::Stop() {
@@ -248,11 +260,11 @@ Status Node::Stop() {
   const LifecycleConfig& lifecycle = options_.config.lifecycle;
   const TimePoint deadline = Now() + lifecycle.drain_timeout + lifecycle.stop_timeout;
   for (Sink& sink : sinks_) {
-    if (sink.loop) sink.loop->RequestStop(lifecycle.drain_timeout);
+    if (sinks_started_ && sink.loop) sink.loop->RequestStop(lifecycle.drain_timeout);
   }
   std::string hung;
   for (Sink& sink : sinks_) {
-    if (sink.loop && !sink.loop->Join(deadline)) {
+    if (sinks_started_ && sink.loop && !sink.loop->Join(deadline)) {
       hung += fmt::format("{}{}", hung.empty() ? "" : ", ", sink.prepared.settings.name);
     }
   }
@@ -272,7 +284,6 @@ Status Node::Stop() {
                               (lifecycle.drain_timeout + lifecycle.stop_timeout) /
                                   std::chrono::milliseconds(1)));
   }
-  for (Sink& sink : sinks_) sink.loop.reset();
   if (database_) LogInfo(kComponent, "stopped at height {}", database_->committed().height);
   return Status::Ok();
 }
@@ -290,8 +301,9 @@ NodeStatus Node::status() const {
   status.version = SluiceVersion();
   status.running = true;
   status.epoch = database_->epoch();
-  status.height = database_->committed().height;
-  status.digest = database_->committed().digest;
+  const CommittedState committed = database_->committed();
+  status.height = committed.height;
+  status.digest = committed.digest;
   status.journaled_height = database_->journaled_height();
   status.uptime_seconds = std::chrono::duration<double>(Now() - started_at_).count();
   status.degraded = pipeline.degraded;

@@ -2,12 +2,15 @@
 //
 // The node: puts the rooms together and starts and stops them in order. It has no rules of its own.
 //
-//   start:  lock the home, open the database, raise the epoch -> load plugins -> start the sinks
-//           -> wait until those that the policy needs have caught up -> roll forward
+//   open:   load plugins, check the configuration against them -> lock the home, open the
+//           database, raise the epoch -> put the rooms together
+//   start:  start the sinks -> wait until those that the policy needs have caught up
+//           -> roll forward
 //   run:    driver -> executor -> pipeline -> sinks
 //   stop:   driver, pipeline (what is journaled may still commit), sinks (drained), database
 //
-// Threading: Start, Run, WaitForSinks and Stop on one thread; RequestStop and status from any.
+// Threading: Open, Start, Run, WaitForSinks and Stop on one thread; RequestStop from any; status
+// and summary from any once Open has succeeded, until destruction.
 #pragma once
 
 #include <atomic>
@@ -53,8 +56,13 @@ class Node : private DeliveryPort, private SinkObserver {
   explicit Node(NodeOptions options);
   ~Node() override;
 
-  // Errors: kConfiguration (exit code 2), kPlugin (3), kHalted (75), kCancelled (RequestStop was
-  // called), anything else (1). The node can only be stopped after one.
+  // Everything is in its place afterwards and `status` can be asked, but nothing runs yet. Errors:
+  // kConfiguration (exit code 2; nothing was touched), kLocked and what else Database::Open says
+  // (1).
+  Status Open();
+
+  // Opens where that was not done. Errors: those of Open, kPlugin (3), kHalted (75), kCancelled
+  // (RequestStop was called), anything else (1). The node can only be stopped after one.
   Status Start();
 
   // Feeds the driver's blocks until it ends, RequestStop is called, or something fails. Everything
@@ -91,7 +99,7 @@ class Node : private DeliveryPort, private SinkObserver {
                       const std::string& reason) override;
 
   Status OpenDatabase();
-  Status StartSinks();
+  Status MakeSinks(std::vector<PreparedSink> prepared);
   void OnCommitted(const SealedBlock& block);
   Status TakeBlocks(Driver* driver);
   Status Finish(Status status);
@@ -106,12 +114,14 @@ class Node : private DeliveryPort, private SinkObserver {
   std::unique_ptr<DatabaseJournal> journal_;
   std::unique_ptr<AckTracker> tracker_;
   std::unique_ptr<Executor> executor_;
-  std::vector<Sink> sinks_;  // fixed after Start
+  std::vector<Sink> sinks_;  // fixed after Open
   std::unique_ptr<Pipeline> pipeline_;
   std::string policy_text_;  // in words
+  bool sinks_started_ = false;
   bool stopped_ = false;
 
   mutable std::mutex mutex_;
+  bool opened_ = false;       // guarded by mutex_: all of the above is in its place
   Driver* driver_ = nullptr;  // guarded by mutex_: the one that runs
   RunSummary summary_;        // guarded by mutex_
 };
