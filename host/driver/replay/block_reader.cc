@@ -23,7 +23,7 @@ BlockReader::BlockReader(LineReader* lines, const ReplayOptions& options, std::s
       parser_(start.stores),
       last_height_(start.height) {}
 
-Status BlockReader::Resume(std::string_view state) {
+Status BlockReader::Resume(std::string_view state, bool quiet_is_end) {
   std::optional<ReplayPosition> position = DecodeReplayPosition(state);
   if (!position) {
     return Status(
@@ -42,8 +42,12 @@ Status BlockReader::Resume(std::string_view state) {
   while (lines_read() < position->lines) {
     SLUICE_ASSIGN_OR_RETURN(ReadOutcome outcome, lines_->Next(&line_));
     if (outcome == ReadOutcome::kStopped) return Status::Ok();
-    if (outcome == ReadOutcome::kQuiet) continue;
-    if (outcome == ReadOutcome::kEnd) {
+    // The last consumed line may be there without its line feed, for which a followed file still
+    // waits.
+    bool missing =
+        outcome == ReadOutcome::kQuiet && quiet_is_end && lines_read() + 1 < position->lines;
+    if (outcome == ReadOutcome::kQuiet && !missing) continue;
+    if (outcome == ReadOutcome::kEnd || missing) {
       return changed(fmt::format("it has {} lines, but {} of it were consumed earlier",
                                  lines_read(), position->lines));
     }

@@ -36,7 +36,9 @@ class BlockReader {
 
   // Skips what `position`, an encoded ReplayPosition, says was consumed. kInvalid where those lines
   // are not what they were. Called before the first Next. A stop on the way is no error.
-  Status Resume(std::string_view position);
+  // `quiet_is_end`: a quiet input is one that ends here for now, as a file that is followed; lines
+  // that are missing there will not come back by waiting.
+  Status Resume(std::string_view position, bool quiet_is_end);
 
   // The next block; nothing at the end or after a stop. An error leaves the reader of no further
   // use.

@@ -46,6 +46,8 @@ class ByteSource {
   // replaced. kIo.
   Result<ReadResult> Read(char* out, size_t capacity);
 
+  // A file with an end, not a pipe or terminal. After Open.
+  bool is_regular_file() const { return regular_; }
   // For error texts.
   const std::string& display_name() const { return display_name_; }
   uint64_t bytes_read() const { return bytes_read_.load(std::memory_order_relaxed); }

@@ -53,7 +53,9 @@ class ReplayDriver::Impl {
                                                 source_, start);
     if (start.find_position) {
       SLUICE_ASSIGN_OR_RETURN(std::optional<DriverPosition> position, start.find_position(source_));
-      if (position) SLUICE_RETURN_IF_ERROR(blocks->Resume(position->state));
+      if (position) {
+        SLUICE_RETURN_IF_ERROR(blocks->Resume(position->state, bytes_.is_regular_file()));
+      }
     }
     {
       std::lock_guard lock(mutex_);

@@ -124,6 +124,17 @@ TEST_F(ReplayFollow, ContinuesBehindWhatWasConsumed) {
   EXPECT_EQ(Next(), "set main b=v");
 }
 
+TEST_F(ReplayFollow, FileWithFewerLinesThanWereConsumedIsAnError) {
+  Write(SetLine("a") + SetLine("b"));
+  Begin();
+  Commit(**driver_->Next());
+  Write("");
+  driver_ = std::make_unique<ReplayDriver>(options_);
+  Status status = driver_->Begin(start_);
+  EXPECT_EQ(status.code(), StatusCode::kInvalid);
+  EXPECT_THAT(status.message(), HasSubstr("it has 0 lines, but 2 of it were consumed"));
+}
+
 TEST_F(ReplayFollow, BeginWaitsForConsumedLinesUntilStopped) {
   Write(SetLine("a"));
   Begin();
