@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The thirty-line reader of plugins/file reads the worked example of FORMAT.md, and finds what is wrong."""
+import contextlib
+import io
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -47,7 +50,12 @@ class ReaderTest(unittest.TestCase):
         header = 4 + 33
         for at in range(header, len(good)):
             bad = good[:at] + bytes([good[at] ^ 0x40]) + good[at + 1 :]
-            self.assertNotEqual(read(bad).returncode, 0, f"byte {at}")
+            with tempfile.TemporaryDirectory() as folder:
+                (pathlib.Path(folder) / f"{1:020}.seg").write_bytes(bad)
+                sys.argv = ["reader.py", folder]
+                with contextlib.redirect_stdout(io.StringIO()):
+                    with self.assertRaises((SystemExit, AssertionError), msg=f"byte {at}"):
+                        runpy.run_path(str(SOURCE / "reader.py"))
 
     def test_names_the_torn_tail(self):
         done = read(example()[:-1])

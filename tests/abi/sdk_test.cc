@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The C++ SDK: what a class turns into, and that nothing thrown in it gets out.
+#include <gmock/gmock.h>
+
+#include <new>
+#include <sluice/plugin.hpp>
+#include <stdexcept>
+#include <vector>
+
+namespace sluice::sdk {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+struct FakeHost {
+  FakeHost() {
+    table.struct_size = sizeof(table);
+    table.context = this;
+    table.ack = [](void* context, const sluice_ack* ack) { Self(context)->acks.push_back(*ack); };
+    table.nack = [](void* context, const sluice_nack* nack) {
+      Self(context)->nack_text = View(nack->text);
+    };
+    table.ready = [](void* context) { ++Self(context)->ready_count; };
+    table.batch_retain = [](void* context, const sluice_batch*) {
+      return ++Self(context)->retained > 1 ? SLUICE_NO_MEMORY : SLUICE_OK;
+    };
+    table.batch_release = [](void* context, const sluice_batch*) { ++Self(context)->released; };
+    table.log = [](void*, int32_t, sluice_text) {};
+    table.fail = [](void* context, int32_t code, sluice_text text) {
+      Self(context)->codes.push_back(code);
+      Self(context)->text = View(text);
+    };
+    table.get_extension = [](void*, const char*) -> const void* { return nullptr; };
+  }
+  static FakeHost* Self(void* context) { return static_cast<FakeHost*>(context); }
+
+  sluice_host table{};
+  std::vector<sluice_ack> acks;
+  std::string nack_text;
+  int ready_count = 0;
+  int retained = 0;
+  int released = 0;
+  std::vector<int32_t> codes;
+  std::string text;
+};
+
+template <typename T>
+const sluice_instance* Create(FakeHost* host) {
+  return internal::Adapter<T>::Create(&host->table);
+}
+
+class Minimal {
+ public:
+  Status Start(const StartArgs&, StartResult*) { return Status::Ok(); }
+  Status Deliver(const Batch&) { return Status::Busy(); }
+};
+
+TEST(PluginSdk, MinimalClassHasNoOptionalFunctions) {
+  FakeHost host;
+  const sluice_instance* instance = Create<Minimal>(&host);
+  ASSERT_NE(instance, nullptr);
+  EXPECT_EQ(instance->struct_size, sizeof(sluice_instance));
+  EXPECT_EQ(instance->resume, nullptr);
+  EXPECT_EQ(instance->attach, nullptr);
+  EXPECT_EQ(instance->cancel, nullptr);
+  EXPECT_EQ(instance->drain, nullptr);
+  EXPECT_EQ(instance->get_extension(instance->state, SLUICE_EXT_READBACK_V1), nullptr);
+  sluice_batch batch{};
+  EXPECT_EQ(instance->deliver(instance->state, &batch), SLUICE_BUSY);
+  EXPECT_TRUE(host.codes.empty()) << "BUSY needs no reason";
+  instance->destroy(instance->state);
+}
+
+class Throwing {
+ public:
+  Status Start(const StartArgs&, StartResult*) { throw std::runtime_error("in start"); }
+  Status Resume(Position*) { throw 1; }
+  Status Attach(const AttachArgs&) { throw std::bad_alloc(); }
+  Status Deliver(const Batch&) { throw std::runtime_error(std::string(2000, 'x')); }
+  void Cancel() { throw std::runtime_error("in cancel"); }
+  Status Drain(std::chrono::nanoseconds) { throw std::runtime_error("in drain"); }
+  const void* GetExtension(std::string_view) { throw std::runtime_error("in get_extension"); }
+  Status OpenReadback(const ReadbackArgs&, ReadbackInfo*, std::unique_ptr<ReadbackCursor>*) {
+    throw std::runtime_error("in readback");
+  }
+};
+
+TEST(PluginSdk, ExceptionsOfEveryFunctionBecomeFatalWithTheirText) {
+  FakeHost host;
+  const sluice_instance* instance = Create<Throwing>(&host);
+  void* state = instance->state;
+  EXPECT_EQ(instance->start(state, nullptr, nullptr), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in start: in start");
+  EXPECT_EQ(instance->resume(state, nullptr), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in resume: not a std::exception");
+  sluice_attach_args attach{};
+  EXPECT_EQ(instance->attach(state, &attach), SLUICE_FATAL);
+  EXPECT_THAT(host.text, HasSubstr("exception in attach: "));
+  EXPECT_EQ(instance->deliver(state, nullptr), SLUICE_FATAL);
+  EXPECT_EQ(host.text.size(), 511u) << "a long text is cut";
+  instance->cancel(state);
+  EXPECT_EQ(host.text, "exception in cancel: in cancel");
+  EXPECT_EQ(instance->drain(state, 1), SLUICE_FATAL);
+  EXPECT_EQ(instance->get_extension(state, "com.example.thing/1"), nullptr);
+  EXPECT_EQ(host.text, "exception in get_extension: in get_extension");
+  const auto* readback = static_cast<const sluice_readback_v1*>(
+      instance->get_extension(state, SLUICE_EXT_READBACK_V1));
+  sluice_readback_info info{};
+  EXPECT_EQ(readback->open(state, nullptr, &info), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in readback open: in readback");
+  for (const int32_t code : host.codes) EXPECT_EQ(code, SLUICE_FATAL);
+  instance->destroy(state);
+}
+
+class ThrowsWhenMade {
+ public:
+  ThrowsWhenMade() { throw std::runtime_error("no memory for this"); }
+  Status Start(const StartArgs&, StartResult*) { return Status::Ok(); }
+  Status Deliver(const Batch&) { return Status::Ok(); }
+};
+
+TEST(PluginSdk, ExceptionOfTheConstructorGivesNoInstance) {
+  FakeHost host;
+  EXPECT_EQ(Create<ThrowsWhenMade>(&host), nullptr);
+  EXPECT_EQ(host.text, "exception in create: no memory for this");
+}
+
+class Keeping {
+ public:
+  explicit Keeping(Host host) : host_(host) {}
+  Status Start(const StartArgs&, StartResult*) {
+    return Status::Invalid("setting path is missing");
+  }
+  Status Deliver(const Batch& batch) {
+    kept_ = host_.Retain(batch);
+    second_ = static_cast<bool>(host_.Retain(batch));
+    host_.AckThrough(batch, SLUICE_LEVEL_DURABLE);
+    host_.Nack(batch.epoch(), batch.attempt(), batch.height(), Status::Retry("later"));
+    host_.Ready();
+    return Status::Pending();
+  }
+
+ private:
+  Host host_;
+  RetainedBatch kept_;
+  bool second_ = false;
+};
+
+TEST(PluginSdk, StatusTextReachesTheHostAndRetainedBatchesAreReleasedOnce) {
+  FakeHost host;
+  const sluice_instance* instance = Create<Keeping>(&host);
+  EXPECT_EQ(instance->start(instance->state, nullptr, nullptr), SLUICE_INVALID);
+  EXPECT_EQ(host.text, "setting path is missing");
+  EXPECT_THAT(host.codes, ElementsAre(SLUICE_INVALID));
+  sluice_batch batch{};
+  batch.epoch = 2;
+  batch.attempt = 3;
+  batch.height = 7;
+  EXPECT_EQ(instance->deliver(instance->state, &batch), SLUICE_PENDING);
+  ASSERT_EQ(host.acks.size(), 1u);
+  EXPECT_EQ(host.acks[0].struct_size, sizeof(sluice_ack));
+  EXPECT_EQ(host.acks[0].first_height, 0u);
+  EXPECT_EQ(host.acks[0].last_height, 7u);
+  EXPECT_EQ(host.acks[0].attempt, 3u);
+  EXPECT_EQ(host.nack_text, "later");
+  EXPECT_EQ(host.ready_count, 1);
+  EXPECT_EQ(host.released, 0);
+  instance->destroy(instance->state);
+  EXPECT_EQ(host.released, 1) << "the second retain was refused";
+}
+
+TEST(PluginSdk, ArraysOfALaterHostAreWalkedByTheirStride) {
+  struct Longer {
+    sluice_change change;
+    uint64_t added_later;
+  };
+  Longer changes[3] = {};
+  for (uint32_t i = 0; i < 3; ++i) changes[i].change.sequence = 10 + i;
+  sluice_batch raw{};
+  raw.changes = &changes[0].change;
+  raw.change_count = 3;
+  raw.change_stride = sizeof(Longer);
+  std::vector<uint32_t> sequences;
+  for (const sluice_change& change : Batch(&raw).changes()) sequences.push_back(change.sequence);
+  EXPECT_THAT(sequences, ElementsAre(10, 11, 12));
+  EXPECT_EQ(Batch(&raw).changes()[2].sequence, 12u);
+  sluice_batch empty{};
+  EXPECT_TRUE(Batch(&empty).changes().empty());
+  EXPECT_TRUE(Batch(&empty).changes().begin() == Batch(&empty).changes().end());
+}
+
+TEST(PluginSdk, PositionKeepsTheStreamsNameWithinItsBuffer) {
+  sluice_position raw{};
+  Position(&raw).SetAt(std::string(100, 's'), 1, 2, sluice_digest{});
+  EXPECT_EQ(std::string(raw.stream_id), std::string(63, 's'));
+}
+
+}  // namespace
+}  // namespace sluice::sdk
