@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What delivery needs from the node and what it tells the node: two small ports, so that nothing here
-// knows the database or the gate.
+// What delivery needs from the node and what it tells the node: two small ports, so that nothing
+// here knows the database or the gate.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,9 @@ namespace sluice {
 class JournalSource {
  public:
   virtual ~JournalSource() = default;
-  virtual Height first() const = 0;      // F; J+1 where the journal is empty
-  virtual Height journaled() const = 0;  // J: what may be delivered. With fire-and-forget: committed too
+  virtual Height first() const = 0;  // F; J+1 where the journal is empty
+  virtual Height journaled()
+      const = 0;  // J: what may be delivered. With fire-and-forget: committed too
   // The digest of a height in [F-1, J]; height 0 is the genesis digest.
   virtual Result<Digest> DigestAt(Height height) const = 0;
   // kNotFound where it was pruned; kCorruption names the height.
@@ -33,8 +34,8 @@ class JournalSource {
 class SinkObserver {
  public:
   virtual ~SinkObserver() = default;
-  // The sink's gap-free watermark at `level` and below it. Grows, except where a sink is attached anew at
-  // a lower base. `highest`: the highest level that this instance can give.
+  // The sink's gap-free watermark at `level` and below it. Grows, except where a sink is attached
+  // anew at a lower base. `highest`: the highest level that this instance can give.
   virtual void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
                            AckLevel highest) = 0;
   virtual void OnAvailability(const SinkName& sink, SinkAvailability availability,

@@ -17,8 +17,9 @@ struct RetrySettings {
   uint64_t max_attempts = 0;  // 0: no limit
 };
 
-// The delay before attempt `attempt` + 1, where `attempt` attempts (1, 2, …) have failed; never above
-// `max`. `random`: uniform in [0, 1). `asked`: what the sink asked for; the larger of the two wins.
+// The delay before attempt `attempt` + 1, where `attempt` attempts (1, 2, …) have failed; never
+// above `max`. `random`: uniform in [0, 1). `asked`: what the sink asked for; the larger of the two
+// wins.
 Duration RetryDelay(const RetrySettings& settings, uint64_t attempt, double random,
                     Duration asked = Duration::zero());
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One control loop for one sink: compares what is desired with what is observed and takes one step at a
-// time (step.h decides, this file acts). It owns the plugin's instance and the delivery to it.
+// One control loop for one sink: compares what is desired with what is observed and takes one step
+// at a time (step.h decides, this file acts). It owns the plugin's instance and the delivery to it.
 //
-// Threading: two threads a sink: the control thread runs the loop and every [control] call of the ABI; the
-// delivery thread (delivery/) runs deliver. All public functions are callable from any thread and none
-// blocks, except Join.
+// Threading: two threads a sink. The control thread runs the loop; it enters the plugin only to
+// cancel, so nothing that a plugin does can block it. The instance's thread (instance_run.h) makes
+// all other calls of the ABI, [control] and [delivery] ones, one after another. All public
+// functions are callable from any thread and none blocks, except Join.
 #pragma once
 
 #include <cstdint>
@@ -26,12 +27,12 @@ namespace sluice {
 // One sink as configured, checked and completed.
 struct SinkSettings {
   SinkName name;
-  std::string settings_json;         // checked against the plugin's schema, completed with its defaults
+  std::string settings_json;  // checked against the plugin's schema, completed with its defaults
   std::string masked_settings_json;  // the same for people, secrets masked
   ChangeFilter filter;
   bool with_old_values = false;
   bool counted = true;
-  Duration ack_timeout{};       // no ack for so long while heights are in flight: the instance is broken
+  Duration ack_timeout{};  // no ack for so long while heights are in flight: the instance is broken
   uint64_t max_in_flight = 1024;  // heights
   uint64_t queue_bytes = 64 << 20;
   RetrySettings retry;
@@ -56,8 +57,8 @@ struct SinkStatus {
   std::string reason;     // why, where that is not plain
   std::string mode;       // joining, catching_up, live, ahead, lost, partial, or empty
   bool counted = true;
-  std::string level;      // what start returned, or empty
-  Height watermark;       // at the instance's level
+  std::string level;                  // what start returned, or empty
+  Height watermark;                   // at the instance's level
   std::optional<Height> sink_height;  // what the sink itself said last
   uint64_t lag_blocks = 0;
   uint64_t lag_bytes = 0;
@@ -86,8 +87,8 @@ class SinkLoop {
   // S2: this height may be delivered now. Called in height order by the committing thread.
   void Enqueue(std::shared_ptr<const ChangeSet> change_set);
 
-  // Desired state: stopped, after a drain of at most `drain_timeout`; Join waits until then and answers
-  // whether the instance has ended (false: it hung, and was abandoned).
+  // Desired state: stopped, after a drain of at most `drain_timeout`; Join waits until then and
+  // answers whether the instance has ended (false: it hung, and was abandoned).
   void RequestStop(Duration drain_timeout);
   bool Join(TimePoint deadline);
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/attach.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+namespace sluice {
+namespace {
+
+AttachDecision Refuse(AttachOutcome outcome, std::string text) {
+  AttachDecision decision;
+  decision.outcome = outcome;
+  decision.text = std::move(text);
+  return decision;
+}
+
+AttachDecision Gap(const AttachQuestion& question, Height height) {
+  const bool empty = height == Height();
+  const std::string where = empty ? "the sink is empty" : fmt::format("the sink is at {}", height);
+  return Refuse(
+      AttachOutcome::kGap,
+      fmt::format("{}{}, and the journal begins at {}: heights {} to {} are missing; give the "
+                  "sink a copy that reaches further, or reset it",
+                  where,
+                  empty && question.has_watermark_record ? " although it has acked heights" : "",
+                  question.first, height + 1, question.first - 1));
+}
+
+std::optional<AttachDecision> CheckOwner(const AttachQuestion& question,
+                                         const SinkPosition& position) {
+  if (position.stream_id != question.stream_id) {
+    return Refuse(AttachOutcome::kForeign,
+                  fmt::format("the sink holds stream '{}', this node's is '{}': point the sink "
+                              "elsewhere, or use the home that it belongs to",
+                              position.stream_id, question.stream_id));
+  }
+  if (question.first_answer && position.epoch >= question.epoch) {
+    return Refuse(
+        AttachOutcome::kForeign,
+        fmt::format("the sink has seen epoch {}, this instance has {}: another node or a "
+                    "copy of this home writes to it; stop that one, or take the sink over",
+                    position.epoch, question.epoch));
+  }
+  if (position.epoch > question.epoch) {
+    return Refuse(
+        AttachOutcome::kFenced,
+        fmt::format("the sink has seen epoch {}, this instance has {}: a newer instance is "
+                    "at work on it",
+                    position.epoch, question.epoch));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<AttachDecision> DecideAttach(const AttachQuestion& question, const DigestLookup& digest_at) {
+  Base base;
+  std::optional<Digest> said;  // the digest that the sink itself names
+  if (!question.position) {
+    base.height = question.stored_watermark;
+  } else if (!question.position->empty) {
+    if (auto refused = CheckOwner(question, *question.position)) return *std::move(refused);
+    base.height = question.position->height;
+    said = question.position->digest;
+  }
+
+  if (base.height > question.journaled) {
+    AttachDecision decision =
+        Refuse(AttachOutcome::kAhead,
+               fmt::format("the sink is at {}, the node at {}: nothing is delivered until the node "
+                           "gets there",
+                           base.height, question.journaled));
+    if (said) base.digest = *said;
+    decision.base = base;
+    return decision;
+  }
+  if (base.height + 1 < question.first) return Gap(question, base.height);
+
+  SLUICE_ASSIGN_OR_RETURN(base.digest, digest_at(base.height));
+  if (said && *said != base.digest) {
+    return Refuse(
+        AttachOutcome::kDiverged,
+        fmt::format("the sink's digest at height {} is {}, the node's is {}: it holds "
+                    "another history; reset it, or use the home that it belongs to",
+                    base.height, said->ToHex().substr(0, 16), base.digest.ToHex().substr(0, 16)));
+  }
+  AttachDecision decision;
+  decision.base = base;
+  decision.reason = base.height == Height() ? AttachReason::kGenesis : AttachReason::kResumed;
+  return decision;
+}
+
+}  // namespace sluice

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every sink is asked where it is before anything is delivered, and again before anything is
+// delivered twice. This file decides what its answer means. Pure but for the digests it looks up.
+//
+// | the sink says                               | outcome |
+// |---------------------------------------------|--------------------------------------------------|
+// | nothing (no resume)                         | attach at the node's own record of its watermark
+// | | EMPTY                                       | as height 0 with the genesis digest | | another
+// stream id                           | foreign                                          | | first
+// answer: an epoch not below ours       | foreign: a copied home, another node             | |
+// later answer: a larger epoch                | fenced: a newer instance is at work              |
+// | above J                                     | ahead: wait until the node gets there | | below
+// F-1                                   | gap: the journal no longer has what comes next   | |
+// F-1..J, the journal has another digest      | diverged                                         |
+// | F-1..J, equal digest                        | attach there |
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/status.h"
+#include "base/types.h"
+#include "plugin/sink_instance.h"
+
+namespace sluice {
+
+struct AttachQuestion {
+  Epoch epoch;  // the instance's
+  std::string stream_id;
+  std::optional<SinkPosition> position;  // nothing: the plugin has no resume
+  bool first_answer = true;              // of this instance
+  Height first;                          // F: the journal's first height; J+1 where it is empty
+  Height journaled;                      // J
+  bool has_watermark_record = false;     // the node knows that this sink once acked a height
+  Height stored_watermark;               // only looked at where there is no position
+};
+
+enum class AttachOutcome { kAttach, kGap, kDiverged, kAhead, kForeign, kFenced };
+
+struct AttachDecision {
+  AttachOutcome outcome = AttachOutcome::kAttach;
+  Base base;                                     // kAttach; kAhead: the sink's height and digest
+  AttachReason reason = AttachReason::kResumed;  // kAttach
+  std::string text;                              // all others: what is wrong and what to do
+};
+
+using DigestLookup = std::function<Result<Digest>(Height)>;
+
+// `digest_at` is asked for heights in [F-1, J] and for 0. Its error is handed on.
+Result<AttachDecision> DecideAttach(const AttachQuestion& question, const DigestLookup& digest_at);
+
+}  // namespace sluice

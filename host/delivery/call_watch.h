@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Watches the calls that one thread makes into a plugin: which one is under way, whether it is
+// overdue, and what happens to the thread when a call never returns.
+//
+// A thread that is stuck in a plugin cannot be ended. It is abandoned: told, should its call return
+// after all, to touch nothing and end. So every call stands between Enter and Leave, and where
+// Leave answers false the thread may use only what it owns itself.
+//
+// Threading: Enter and Leave on the instance's thread, all others on any.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+#include "base/clock.h"
+
+namespace sluice {
+
+class SinkInstance;
+
+class CallWatch {
+ public:
+  enum class Call { kNone, kCreate, kStart, kResume, kAttach, kDeliver, kDrain, kDestroy };
+
+  struct Current {
+    Call call = Call::kNone;
+    TimePoint since{};
+    TimePoint overdue_at = TimePoint::max();
+  };
+
+  // `wake`: called without locks when a call begins that has a time of its own to be watched.
+  explicit CallWatch(std::function<void()> wake) : wake_(std::move(wake)) {}
+
+  // False where the instance has been cancelled before: the call is not to be made (destroy always
+  // is). `overdue_at`: max where somebody else watches the time.
+  [[nodiscard]] bool Enter(Call call, TimePoint overdue_at);
+  // False: abandoned meanwhile.
+  [[nodiscard]] bool Leave();
+
+  Current current() const;
+  bool abandoned() const;
+
+  // Calls the instance's cancel where a call that can be cancelled is under way; later ones are not
+  // made.
+  void Cancel(SinkInstance* instance);
+  // True where a call is under way; its thread will never touch anything again.
+  bool Abandon();
+
+ private:
+  const std::function<void()> wake_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable cancelled_;
+  Current current_;
+  bool cancelled_before_ = false;
+  bool cancelling_ = false;  // a cancel is under way: destroy waits for it
+  bool abandoned_ = false;
+};
+
+// "start", "resume", …: the ABI's names.
+std::string_view CallName(CallWatch::Call call);
+
+}  // namespace sluice

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lifecycle/instance_run.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+
+namespace sluice {
+namespace {
+
+// How often an abandonment is tried again where the thread is between two calls.
+constexpr Duration kAbandonRetry = std::chrono::milliseconds(5);
+
+uint64_t Milliseconds(Duration duration) {
+  return static_cast<uint64_t>(duration / std::chrono::milliseconds(1));
+}
+
+TimePoint After(Duration timeout) {
+  return timeout > Duration::zero() ? Now() + timeout : TimePoint::max();
+}
+
+SinkFault FaultOf(StatusCode code) {
+  return code == StatusCode::kFenced ? SinkFault::kFenced : SinkFault::kRetryable;
+}
+
+SinkFault FaultOf(AttachOutcome outcome) {
+  switch (outcome) {
+    case AttachOutcome::kGap:
+      return SinkFault::kGap;
+    case AttachOutcome::kDiverged:
+      return SinkFault::kDiverged;
+    case AttachOutcome::kForeign:
+      return SinkFault::kForeign;
+    case AttachOutcome::kFenced:
+      return SinkFault::kFenced;
+    case AttachOutcome::kAttach:
+    case AttachOutcome::kAhead:
+      break;
+  }
+  return SinkFault::kRetryable;
+}
+
+}  // namespace
+
+InstanceRun::InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
+                         std::function<void()> wake)
+    : settings_(settings),
+      environment_(environment),
+      component_(fmt::format("sink {}", settings.name)),
+      wake_(std::move(wake)),
+      watch_(wake_) {}
+
+InstanceRun::~InstanceRun() {
+  SLUICE_CHECK(!thread_.joinable(), "a run is joined or abandoned before it is let go");
+}
+
+void InstanceRun::Begin() {
+  thread_ = std::thread([self = shared_from_this()] { self->Main(); });
+}
+
+void InstanceRun::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+// --- the instance's thread ---------------------------------------------------------------------
+
+void InstanceRun::Main() {
+  const bool attached = Create() && Start() && Attach();
+  if (attached) {
+    SetPhase(InstancePhase::kAttached);
+    delivery_->Run(instance_.get());
+  }
+  // From an abandoned call on nothing is touched that is not the run's own.
+  if (watch_.abandoned()) return;
+  SetPhase(InstancePhase::kEnding);
+  if (attached) Drain();
+  if (watch_.abandoned()) return;
+  if (instance_ != nullptr && !Destroy()) return;
+  SetPhase(InstancePhase::kNone);
+}
+
+bool InstanceRun::Create() {
+  if (Ending()) return false;
+  // The number is durable before the instance exists, so that an instance of before is fenced by
+  // it.
+  Result<Epoch> epoch = environment_.raise_epoch();
+  if (!epoch) {
+    Fail(SinkFault::kRetryable, epoch.error().WithContext("the epoch could not be raised"));
+    return false;
+  }
+  SinkDelivery::Settings delivery;
+  delivery.sink = settings_.name;
+  delivery.component = component_;
+  delivery.stream_id = environment_.stream_id;
+  delivery.epoch = *epoch;
+  delivery.filter = settings_.filter;
+  delivery.with_old_values = settings_.with_old_values;
+  delivery.ack_timeout = settings_.ack_timeout;
+  delivery.call_timeout = settings_.start_timeout;
+  delivery.stalled_after = settings_.stalled_after;
+  delivery.max_in_flight = settings_.max_in_flight;
+  delivery.queue_bytes = settings_.queue_bytes;
+  delivery.retry = settings_.retry;
+  auto made = std::make_unique<SinkDelivery>(std::move(delivery), environment_.journal,
+                                             environment_.observer, &watch_, wake_);
+  {
+    std::lock_guard lock(mutex_);
+    delivery_ = std::move(made);
+    epoch_ = *epoch;
+    if (ending_) return false;
+  }
+  InstanceOptions options;
+  options.sink = settings_.name;
+  options.retained_bytes_max = settings_.queue_bytes;
+  if (!watch_.Enter(CallWatch::Call::kCreate, After(settings_.start_timeout))) return false;
+  Result<std::unique_ptr<SinkInstance>> instance =
+      environment_.library->CreateInstance(options, delivery_->listener());
+  if (!watch_.Leave()) {
+    // Nobody is left to destroy it.
+    if (instance) (void)instance->release();
+    return false;
+  }
+  if (!instance) {
+    Fail(FaultOf(instance.error().code()), instance.error().WithContext("create failed"));
+    return false;
+  }
+  std::lock_guard lock(mutex_);
+  instance_ = std::move(*instance);
+  return true;
+}
+
+bool InstanceRun::Start() {
+  StartArgs args;
+  args.settings_json = settings_.settings_json;
+  args.stream_id = environment_.stream_id;
+  args.sink = settings_.name;
+  args.home = environment_.home;
+  args.epoch = epoch_;
+  args.deadline = settings_.start_timeout;
+  args.filter = settings_.filter;
+  if (!watch_.Enter(CallWatch::Call::kStart, After(settings_.start_timeout))) return false;
+  Failpoint("lifecycle.start.before");
+  Result<StartResult> result = instance_->Start(args);
+  if (!watch_.Leave()) return false;
+  Failpoint("lifecycle.start.after");
+  if (!result) {
+    Fail(FaultOf(result.error().code()), result.error().WithContext("start failed"));
+    return false;
+  }
+  std::lock_guard lock(mutex_);
+  started_ = *result;
+  return true;
+}
+
+bool InstanceRun::Attach() {
+  while (!Ending()) {
+    std::optional<AttachDecision> decision =
+        delivery_->AskPosition(instance_.get(), /*first_answer=*/true);
+    if (!decision) return false;
+    if (decision->outcome == AttachOutcome::kAttach) {
+      {
+        std::lock_guard lock(mutex_);
+        ahead_ = false;
+        caught_up_at_ = environment_.journal->journaled();
+      }
+      LogInfo(component_, "attached at height {}, epoch {}, level {}", decision->base.height,
+              epoch_, AckLevelName(started_->level));
+      return delivery_->Open(instance_.get(), *started_, decision->base, decision->reason);
+    }
+    if (decision->outcome != AttachOutcome::kAhead) {
+      Fail(FaultOf(decision->outcome), Status(StatusCode::kPlugin, std::move(decision->text)));
+      return false;
+    }
+    LogWarn(component_, "{}", decision->text);
+    {
+      std::lock_guard lock(mutex_);
+      ahead_ = true;
+    }
+    wake_();
+    if (!delivery_->WaitUntilJournaled(decision->base.height)) return false;
+  }
+  return false;
+}
+
+void InstanceRun::Drain() {
+  TimePoint until;
+  {
+    std::lock_guard lock(mutex_);
+    if (!ending_) return;
+    until = drain_until_;
+  }
+  const TimePoint now = Now();
+  if (until <= now || delivery_->failure()) return;
+  // First the call, then the acks: a sink that groups heights waits for more until it is drained.
+  if (!watch_.Enter(CallWatch::Call::kDrain, TimePoint::max())) return;
+  Failpoint("lifecycle.drain.before");
+  Status status = instance_->Drain(until - now);
+  if (!watch_.Leave()) return;
+  Failpoint("lifecycle.drain.after");
+  if (!status.ok()) {
+    LogWarn(component_, "drain failed: {}", status.message());
+  } else if (!delivery_->WaitUntilAcked(until)) {
+    LogWarn(component_,
+            "stopping with {} heights in flight; they are delivered again at the next start",
+            delivery_->snapshot(now).in_flight);
+  }
+}
+
+bool InstanceRun::Destroy() {
+  if (!watch_.Enter(CallWatch::Call::kDestroy, After(settings_.stop_timeout))) return false;
+  Failpoint("lifecycle.destroy.before");
+  instance_->Destroy();
+  if (!watch_.Leave()) return false;
+  Failpoint("lifecycle.destroy.after");
+  // Freed here, on its own thread; who looks for it from outside finds none.
+  std::unique_ptr<SinkInstance> destroyed;
+  std::lock_guard lock(mutex_);
+  destroyed = std::move(instance_);
+  return true;
+}
+
+void InstanceRun::SetPhase(InstancePhase phase) {
+  {
+    std::lock_guard lock(mutex_);
+    phase_ = phase;
+  }
+  wake_();
+}
+
+bool InstanceRun::Ending() const {
+  std::lock_guard lock(mutex_);
+  return ending_;
+}
+
+void InstanceRun::Fail(SinkFault fault, Status status) {
+  {
+    std::lock_guard lock(mutex_);
+    if (delivery_ == nullptr) {
+      early_failure_ = SinkFailure{fault, std::move(status)};
+      return;
+    }
+  }
+  delivery_->NoteFailure(fault, std::move(status));
+}
+
+// --- the control thread ------------------------------------------------------------------------
+
+void InstanceRun::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
+  SinkDelivery* delivery = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    delivery = delivery_.get();
+  }
+  // Before there is one nothing is lost: the queue begins at what is journaled when it opens.
+  if (delivery != nullptr) delivery->Enqueue(std::move(change_set));
+}
+
+void InstanceRun::End(TimePoint drain_until, TimePoint now) {
+  SinkDelivery* delivery = nullptr;
+  SinkInstance* instance = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    drain_until_ = ending_ ? std::min(drain_until_, drain_until) : drain_until;
+    kill_at_ = std::max(drain_until_, now) + settings_.stop_timeout;
+    ending_ = true;
+    delivery = delivery_.get();
+    instance = instance_.get();
+  }
+  const bool at_once = drain_until <= now;
+  if (delivery != nullptr) delivery->Stop(at_once);
+  if (at_once && instance != nullptr) watch_.Cancel(instance);
+}
+
+TimePoint InstanceRun::Supervise(TimePoint now) {
+  SinkDelivery* delivery = nullptr;
+  SinkInstance* instance = nullptr;
+  bool ending = false;
+  TimePoint drain_until;
+  TimePoint kill_at;
+  {
+    std::lock_guard lock(mutex_);
+    if (phase_ == InstancePhase::kNone || phase_ == InstancePhase::kHung) return TimePoint::max();
+    delivery = delivery_.get();
+    instance = instance_.get();
+    ending = ending_;
+    drain_until = drain_until_;
+    kill_at = kill_at_;
+  }
+  const CallWatch::Current call = watch_.current();
+  const bool overdue = now >= call.overdue_at;
+  if ((ending && now >= kill_at) || (overdue && call.call == CallWatch::Call::kDestroy)) {
+    return Abandon() ? TimePoint::max() : now + kAbandonRetry;
+  }
+  if (ending) {
+    if (now < drain_until) return std::min(drain_until, call.overdue_at);
+    if (delivery != nullptr) delivery->Stop(/*at_once=*/true);
+    if (instance != nullptr) watch_.Cancel(instance);
+    return std::min(kill_at, call.overdue_at);
+  }
+  if (overdue) {
+    Fail(SinkFault::kRetryable,
+         Status(StatusCode::kTimeout,
+                fmt::format("{} has not returned within {} ms", CallName(call.call),
+                            Milliseconds(call.overdue_at - call.since))));
+    return TimePoint::max();
+  }
+  TimePoint look_again = call.overdue_at;
+  if (delivery != nullptr) look_again = std::min(look_again, delivery->CheckOverdue(now));
+  return look_again;
+}
+
+bool InstanceRun::Abandon() {
+  const CallWatch::Call call = watch_.current().call;
+  if (!watch_.Abandon()) return false;
+  LogError(component_, "{} does not return; the instance is abandoned", CallName(call));
+  SinkInstance* instance = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    // Leaked on purpose: its call is still running in it.
+    instance = instance_.release();
+    phase_ = InstancePhase::kHung;
+  }
+  if (delivery_ != nullptr) delivery_->Close();
+  if (instance != nullptr) instance->Abandon();
+  thread_.detach();
+  return true;
+}
+
+InstancePhase InstanceRun::phase() const {
+  std::lock_guard lock(mutex_);
+  return phase_;
+}
+
+std::optional<SinkFailure> InstanceRun::TakeFailure() {
+  if (failure_taken_) return std::nullopt;
+  std::optional<SinkFailure> failure;
+  {
+    std::lock_guard lock(mutex_);
+    failure = early_failure_;
+    if (!failure && delivery_ != nullptr) failure = delivery_->failure();
+  }
+  failure_taken_ = failure.has_value();
+  return failure;
+}
+
+InstanceRun::Snapshot InstanceRun::snapshot(TimePoint now) const {
+  Snapshot result;
+  result.call = watch_.current();
+  std::lock_guard lock(mutex_);
+  result.phase = phase_;
+  result.started = started_;
+  result.ahead = ahead_;
+  result.caught_up_at = caught_up_at_;
+  if (delivery_ != nullptr) result.delivery = delivery_->snapshot(now);
+  return result;
+}
+
+}  // namespace sluice

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One instance of a sink's plugin, from create to destroy, on a thread of its own that makes all of
+// its calls one after another: create, start, resume, attach, deliver …, drain, destroy. Written as
+// one straight line; who wants something else meanwhile says so and may cancel the call under way.
+//
+// A call that never returns leaves the run abandoned: the instance is not destroyed, its thread and
+// all that the thread may still use live on, and nothing of the node is touched any more.
+//
+// Threading: all public functions from the control thread, Enqueue and the accessors from any; none
+// of them blocks (Join: for as long as a thread takes to end that has nothing left to do).
+// Ownership: shared by the loop and the thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "delivery/call_watch.h"
+#include "delivery/sink_delivery.h"
+#include "lifecycle/sink_loop.h"
+#include "lifecycle/step.h"
+
+namespace sluice {
+
+class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
+ public:
+  // `wake`: called on any thread, without locks, when phase or failure have changed; must not
+  // block.
+  InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
+              std::function<void()> wake);
+  ~InstanceRun();
+
+  // Starts the thread. Once.
+  void Begin();
+  void Enqueue(std::shared_ptr<const ChangeSet> change_set);
+
+  // Ends it: at once (cancel, destroy), or after what is in flight has been acked and drained,
+  // until `drain_until`. Repeated: the earlier of both counts.
+  void End(TimePoint drain_until, TimePoint now);
+  // Looks at what takes too long: notes failures, cancels, abandons. Returns when to look again.
+  TimePoint Supervise(TimePoint now);
+  // Where a call is under way: it is abandoned. Else the thread is about to move on; ask again.
+  bool Abandon();
+  // Waits for the thread; only where phase() is kNone.
+  void Join();
+
+  InstancePhase phase() const;
+  // The failure of this run, given once.
+  std::optional<SinkFailure> TakeFailure();
+
+  struct Snapshot {
+    InstancePhase phase = InstancePhase::kOpening;
+    CallWatch::Current call;
+    std::optional<StartResult> started;
+    bool ahead = false;   // the sink is above the journal; waits
+    Height caught_up_at;  // the journaled height as of attach
+    SinkDelivery::Snapshot delivery;
+  };
+  Snapshot snapshot(TimePoint now) const;
+
+ private:
+  void Main();
+  bool Create();
+  bool Start();
+  // Asks where the sink is until it can be attached, and attaches it.
+  bool Attach();
+  void Drain();
+  // False: abandoned.
+  bool Destroy();
+  void SetPhase(InstancePhase phase);
+  bool Ending() const;
+  void Fail(SinkFault fault, Status status);
+
+  // Set in the constructor.
+  const SinkSettings settings_;
+  const SinkEnvironment environment_;
+  const std::string component_;
+  const std::function<void()> wake_;
+  CallWatch watch_;
+
+  // Control thread.
+  std::thread thread_;
+  bool failure_taken_ = false;
+
+  mutable std::mutex mutex_;  // guards what follows
+  // Made by the thread, once; never replaced.
+  std::unique_ptr<SinkDelivery> delivery_;
+  std::unique_ptr<SinkInstance> instance_;
+  std::optional<SinkFailure> early_failure_;  // before there was a delivery
+  InstancePhase phase_ = InstancePhase::kOpening;
+  Epoch epoch_;
+  std::optional<StartResult> started_;
+  bool ahead_ = false;
+  Height caught_up_at_;
+  bool ending_ = false;
+  TimePoint drain_until_{};
+  TimePoint kill_at_ = TimePoint::max();
+};
+
+}  // namespace sluice

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A sink's loop over fakes: a script writes heights and says what must come of them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "lifecycle/sink_loop.h"
+#include "support/fake_journal.h"
+#include "support/fake_observer.h"
+#include "support/fake_sink.h"
+
+namespace sluice {
+
+class SinkLoopTest : public testing::Test {
+ protected:
+  using Kind = Faults::Kind;
+
+  SinkLoopTest() {
+    settings_.name = SinkName("orders");
+    settings_.settings_json = "{}";
+    settings_.masked_settings_json = "{}";
+    settings_.max_in_flight = 16;
+    settings_.retry.initial = std::chrono::milliseconds(1);
+    settings_.retry.max = std::chrono::milliseconds(20);
+    settings_.ack_timeout = std::chrono::seconds(30);
+    settings_.start_timeout = std::chrono::seconds(30);
+    settings_.stop_timeout = std::chrono::seconds(30);
+    settings_.healthy_after = std::chrono::hours(1);
+  }
+  ~SinkLoopTest() override {
+    // Whoever is still stuck is let go, so that nothing is left when the process ends.
+    world_->faults.Release();
+    loop_.reset();
+    EXPECT_TRUE(world_->faults.WaitUntilNobodyIsBlocked());
+  }
+
+  void Start() {
+    SinkEnvironment environment;
+    environment.library = std::make_shared<FakePluginLibrary>(world_);
+    environment.journal = &journal_;
+    environment.observer = &observer_;
+    environment.raise_epoch = [this]() -> Result<Epoch> { return Epoch(++epoch_); };
+    environment.stream_id = kTestStream;
+    environment.home = "/nowhere";
+    loop_ = std::make_unique<SinkLoop>(settings_, std::move(environment));
+    loop_->Start();
+  }
+  // Journaled and enqueued: S1 and S2.
+  void Write(int count = 1) {
+    for (int i = 0; i < count; ++i) loop_->Enqueue(journal_.Append(size_t{8}));
+  }
+  bool Stop(Duration drain_timeout = std::chrono::seconds(30)) {
+    loop_->RequestStop(drain_timeout);
+    return loop_->Join(Now() + drain_timeout + settings_.stop_timeout);
+  }
+  Height journaled() const { return journal_.journaled(); }
+  int destroyed() { return world_->Get(world_->destroyed); }
+  int created() { return world_->Get(world_->created); }
+  int abandoned() { return world_->Get(world_->abandoned); }
+
+  // I2: what it received, without what came twice, is gap-free and equal to the journal's.
+  void ExpectReceivedEverythingOnce(Height last) {
+    std::set<Height> seen;
+    Height newest;
+    for (const FakeSystem::Received& received : world_->system.log()) {
+      ASSERT_EQ(received.canonical, journal_.at(received.height)->canonical());
+      if (!seen.insert(received.height).second) continue;
+      ASSERT_EQ(received.height, newest + 1);
+      newest = received.height;
+    }
+    EXPECT_EQ(newest, last);
+    EXPECT_EQ(world_->system.gap_count(), 0U);
+  }
+
+  SinkSettings settings_;
+  std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
+  FakeJournal journal_;
+  FakeObserver observer_;
+  std::atomic<uint64_t> epoch_{6};
+  std::unique_ptr<SinkLoop> loop_;
+};
+
+}  // namespace sluice
