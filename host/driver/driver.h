@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A driver: where blocks come from. The node asks it for one block after another, executes and commits
-// them, and stores the driver's position with each.
+// A driver: where blocks come from. The node asks it for one block after another, executes and
+// commits them, and stores the driver's position with each.
 //
 // Threading: Begin and Next on the node's intake thread; Stop and progress from any.
 #pragma once
@@ -22,7 +22,8 @@ struct DriverStart {
   Height height;  // journaled and committed through here; the next block is height + 1
   // The recorded position of a source, or nothing.
   std::function<Result<std::optional<DriverPosition>>(std::string_view source)> find_position;
-  std::vector<std::string> stores;  // the stores that exist; an operation on another is an input error
+  std::vector<std::string>
+      stores;  // the stores that exist; an operation on another is an input error
 };
 
 struct DriverProgress {
@@ -36,12 +37,12 @@ class Driver {
  public:
   virtual ~Driver() = default;
 
-  // Called once, before Next. kInvalid: the source is not the one that was consumed; the text says what
-  // to do. kNotFound: no such input.
+  // Called once, before Next. kInvalid: the source is not the one that was consumed; the text says
+  // what to do. kNotFound: no such input.
   virtual Status Begin(const DriverStart& start) = 0;
 
-  // The next block; nothing at the end of the input or after Stop. kInvalid: bad input, with file, line
-  // and column; nothing of that block has been handed over.
+  // The next block; nothing at the end of the input or after Stop. kInvalid: bad input, with file,
+  // line and column; nothing of that block has been handed over.
   virtual Result<std::optional<Block>> Next() = 0;
 
   // Next returns soon, with nothing.

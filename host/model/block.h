@@ -32,7 +32,8 @@ struct Transaction {
   std::vector<Operation> operations;
 };
 
-// Where a driver's source stands after a block: written with the block's commit, given back at start.
+// Where a driver's source stands after a block: written with the block's commit, given back at
+// start.
 struct DriverPosition {
   std::string source;  // the source's name; empty: nothing to record
   std::string state;   // the driver's own encoding; opaque to the node

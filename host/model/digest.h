@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The digest chain: digest(h) = SHA-256(digest(h-1) ‖ canonical bytes of h), so that equal digests mean
-// equal histories. SHA-256 is OpenSSL's.
-// Threading: pure functions.
+// The digest chain: digest(h) = SHA-256(digest(h-1) ‖ canonical bytes of h), so that equal digests
+// mean equal histories. SHA-256 is OpenSSL's. Threading: pure functions.
 #pragma once
 
 #include <array>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The journal's envelope of one height: what a restart needs to deliver and commit it again from the
-// same bytes. Encoding: see the grammar in journal_record.cc.
-// Threading: pure functions.
+// The journal's envelope of one height: what a restart needs to deliver and commit it again from
+// the same bytes. Encoding: see the grammar in journal_record.cc. Threading: pure functions.
 #pragma once
 
 #include <memory>
@@ -20,8 +19,8 @@ struct JournalRecord {
   DriverPosition position;  // the driver's, after this height; never part of the digest
 };
 
-// The record's bytes before and after the canonical bytes, so that a writer can hand the three pieces to
-// the store without putting them together.
+// The record's bytes before and after the canonical bytes, so that a writer can hand the three
+// pieces to the store without putting them together.
 struct EncodedJournalRecord {
   std::string head;
   std::string_view canonical;  // borrowed from the change set
@@ -30,8 +29,8 @@ struct EncodedJournalRecord {
 };
 EncodedJournalRecord EncodeJournalRecord(const JournalRecord& record);
 
-// kCorruption where length, CRC-32C, canonical form or digest are wrong, or where the record is not that
-// of `height`; the text says what and at which offset.
+// kCorruption where length, CRC-32C, canonical form or digest are wrong, or where the record is not
+// that of `height`; the text says what and at which offset.
 Result<JournalRecord> DecodeJournalRecord(Height height, std::string_view bytes);
 
 }  // namespace sluice

@@ -2,10 +2,10 @@
 //
 // A loaded plugin library and the instances made from it.
 //
-// Loading runs no code of the library before it has passed the pre-flight (preflight.h): regular file,
-// owner and mode, ELF class and machine, entry symbol, pin. What was hashed is what is loaded: the bytes
-// are copied into a sealed memfd, which is never closed. A library is never unloaded: a thread or a
-// thread-key destructor of it may outlive every handle.
+// Loading runs no code of the library before it has passed the pre-flight (preflight.h): regular
+// file, owner and mode, ELF class and machine, entry symbol, pin. What was hashed is what is
+// loaded: the bytes are copied into a sealed memfd, which is never closed. A library is never
+// unloaded: a thread or a thread-key destructor of it may outlive every handle.
 //
 // Threading: Load from one thread at a time per loader; a PluginLibrary is immutable afterwards.
 // Lifetime: for the process; PluginLoader keeps every library that it has loaded.
@@ -56,16 +56,18 @@ class PluginLibrary {
   virtual Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& args) = 0;
 };
 
-// Finds and loads libraries; one library however many sinks use it, as long as its bytes are the same.
+// Finds and loads libraries; one library however many sinks use it, as long as its bytes are the
+// same.
 class PluginLoader {
  public:
-  // `search_folders`: where a plugin named without a slash is looked for, as "<name>.so", in this order.
+  // `search_folders`: where a plugin named without a slash is looked for, as "<name>.so", in this
+  // order.
   explicit PluginLoader(std::vector<std::filesystem::path> search_folders);
   ~PluginLoader();
 
   // `plugin`: a name, or a path with a slash. `pin`: expected SHA-256 in hexadecimal, or empty.
-  // kPlugin where it cannot be found or loaded (the loader's own text is kept); kConfiguration where the
-  // pin does not match.
+  // kPlugin where it cannot be found or loaded (the loader's own text is kept); kConfiguration
+  // where the pin does not match.
   Result<std::shared_ptr<PluginLibrary>> Load(const std::string& plugin, const std::string& pin);
 
  private:

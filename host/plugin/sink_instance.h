@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One instance of a plugin, as the host sees it: the C ABI's instance table in the host's own types.
-// Delivery and lifecycle know this interface only; the C ABI ends in this folder.
+// One instance of a plugin, as the host sees it: the C ABI's instance table in the host's own
+// types. Delivery and lifecycle know this interface only; the C ABI ends in this folder.
 //
-// Threading: the ABI's tags hold: Start, Resume, Attach, Drain, Destroy on the sink's control thread, one
-// at a time; Deliver on its delivery thread (with kParallel: on up to max_in_flight threads); Cancel from
-// any thread. Lifetime: Destroy is always the last call and is made exactly once by the owner.
+// Threading: the ABI's tags hold: Start, Resume, Attach, Drain, Destroy on the sink's control
+// thread, one at a time; Deliver on its delivery thread (with kParallel: on up to max_in_flight
+// threads); Cancel from any thread. Lifetime: Destroy is always the last call and is made exactly
+// once by the owner.
 #pragma once
 
 #include <cstdint>
@@ -86,8 +87,8 @@ struct NackReport {
   std::string text;
 };
 
-// What an instance reports outside of its return values. Called on any thread, the plugin's own ones
-// included; implementations must not block and must not call the instance.
+// What an instance reports outside of its return values. Called on any thread, the plugin's own
+// ones included; implementations must not block and must not call the instance.
 class InstanceListener {
  public:
   virtual ~InstanceListener() = default;
@@ -111,9 +112,9 @@ class SinkInstance {
   // OK also where the plugin has no `attach`.
   virtual Status Attach(const Base& base, AttachReason reason, Epoch epoch) = 0;
 
-  // The status' code is what deliver returned (kOk, kPending, kBusy, kRetry, kReject, kFatal, …); its
-  // message is the plugin's text. Splits into parts where the instance asked for them; then kOk and
-  // kPending are the last part's, any other code the first that was not taken.
+  // The status' code is what deliver returned (kOk, kPending, kBusy, kRetry, kReject, kFatal, …);
+  // its message is the plugin's text. Splits into parts where the instance asked for them; then kOk
+  // and kPending are the last part's, any other code the first that was not taken.
   virtual Status Deliver(const Delivery& delivery) = 0;
 
   // A blocked call returns kCancelled soon, where the plugin knows how.

@@ -8,8 +8,8 @@
 namespace sluice {
 
 void TransactionLog::OnWrite(const AcceptedWrite& write) noexcept {
-  Kept kept{std::string(write.store), std::string(write.key),  std::string(write.value),
-            write.is_delete,          write.transaction,       std::nullopt};
+  Kept kept{std::string(write.store), std::string(write.key), std::string(write.value),
+            write.is_delete,          write.transaction,      std::nullopt};
   if (write.old_value) kept.old_value = std::string(*write.old_value);
   writes_.push_back(std::move(kept));
 }

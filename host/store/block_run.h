@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One block's execution (S0): its transactions one after another, each on its own layer, their writes
-// recorded into a change set.
-// Threading: the executing thread. Ownership: borrows what it is given, for the time of the block.
+// One block's execution (S0): its transactions one after another, each on its own layer, their
+// writes recorded into a change set. Threading: the executing thread. Ownership: borrows what it is
+// given, for the time of the block.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +60,9 @@ class BlockRun {
            std::function<std::shared_ptr<const StoreView>(size_t)> below, ChangeSetBuilder* builder,
            const std::vector<WriteListener*>& extra_listeners);
 
-  // Runs the next transaction and records its result. `stores`: the index of each operation's store.
-  // True where it applied. Errors came from reading the state; then nothing of the block holds.
+  // Runs the next transaction and records its result. `stores`: the index of each operation's
+  // store. True where it applied. Errors came from reading the state; then nothing of the block
+  // holds.
   Result<bool> RunTransaction(const Transaction& transaction, const uint32_t* stores);
 
   std::shared_ptr<BlockOverlay> overlay() const { return overlay_; }

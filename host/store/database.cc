@@ -18,9 +18,9 @@ Result<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options)
   std::error_code error;
   fs::create_directories(path, error);
   if (error) {
-    return Error(error == std::errc::no_space_on_device ? StatusCode::kNoSpace : StatusCode::kIo,
-                 fmt::format("database {}: making its directory: {}", options.path,
-                             error.message()));
+    return Error(
+        error == std::errc::no_space_on_device ? StatusCode::kNoSpace : StatusCode::kIo,
+        fmt::format("database {}: making its directory: {}", options.path, error.message()));
   }
   // Before anything is read: what another process has open may change at any moment.
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<HomeLock> lock,
@@ -38,10 +38,10 @@ Status Database::VerifyJournal(const std::function<void(Height)>& progress) cons
     Result<JournalRecord> record = ReadJournal(h);
     if (!record) return std::move(record).error();
     if (record->change_set->previous_digest() != previous) {
-      return Status(StatusCode::kCorruption,
-                    fmt::format("journal record {}: it continues digest {}, but height {} has {}",
-                                h, record->change_set->previous_digest().ToHex(), h - 1,
-                                previous.ToHex()));
+      return Status(
+          StatusCode::kCorruption,
+          fmt::format("journal record {}: it continues digest {}, but height {} has {}", h,
+                      record->change_set->previous_digest().ToHex(), h - 1, previous.ToHex()));
     }
     previous = record->change_set->digest();
     if (h == now.height && previous != now.digest) {

@@ -31,9 +31,9 @@ Result<JournalRecord> RocksDatabase::ReadJournal(Height height) const {
   if (const Standing now = standing(); height < now.journal_first) {
     return Error(NotInJournal(now, height));
   }
-  return Error(StatusCode::kCorruption,
-               Doing(fmt::format("journal record {}: missing; restore the home from a backup",
-                                 height)));
+  return Error(
+      StatusCode::kCorruption,
+      Doing(fmt::format("journal record {}: missing; restore the home from a backup", height)));
 }
 
 Result<Digest> RocksDatabase::JournalDigest(Height height) const {
@@ -55,8 +55,8 @@ Result<uint64_t> RocksDatabase::JournalRecordBytes(Height height) const {
     return Error(NotInJournal(now, height));
   }
   rocksdb::PinnableSlice bytes;
-  const rocksdb::Status status = use->db->Get(rocksdb::ReadOptions(), use->journal,
-                                              records::JournalKey(height), &bytes);
+  const rocksdb::Status status =
+      use->db->Get(rocksdb::ReadOptions(), use->journal, records::JournalKey(height), &bytes);
   if (!status.ok()) {
     return Error(FromRocks(status, Doing(fmt::format("reading journal record {}", height))));
   }

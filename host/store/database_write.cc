@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one batch of a WriteGroup: state of all stores, what is committed, journal records, positions.
-// Its bytes are what a plain batch of the same changes has, plus a few records a group, not a change;
-// the journal's canonical bytes go from the change set straight into the batch.
+// The one batch of a WriteGroup: state of all stores, what is committed, journal records,
+// positions. Its bytes are what a plain batch of the same changes has, plus a few records a group,
+// not a change; the journal's canonical bytes go from the change set straight into the batch.
 #include <fmt/core.h>
 #include <rocksdb/convenience.h>
 
@@ -67,8 +67,8 @@ Status RocksDatabase::Write(const WriteGroup& group) {
 
   rocksdb::WriteOptions options;
   options.sync = (group.sync && options_.sync) || group.force_sync;
-  const Height height =
-      group.journal.empty() ? (group.commits.empty() ? before.committed.height
+  const Height height = group.journal.empty()
+                            ? (group.commits.empty() ? before.committed.height
                                                      : group.commits.back().change_set->height())
                             : group.journal.back().change_set->height();
   Failpoint("store.write.before", height.value());
@@ -113,8 +113,7 @@ void RocksDatabase::FillBatch(const RocksHandle::Use& use, const WriteGroup& gro
 void RocksDatabase::PutJournal(const RocksHandle::Use& use, const WriteGroup& group) {
   journal_sizes_.clear();
   for (const JournalEntry& entry : group.journal) {
-    const EncodedJournalRecord encoded =
-        EncodeJournalRecord({entry.change_set, entry.position});
+    const EncodedJournalRecord encoded = EncodeJournalRecord({entry.change_set, entry.position});
     const std::string key_bytes = records::JournalKey(entry.change_set->height());
     const rocksdb::Slice key(key_bytes);
     const std::array<rocksdb::Slice, 3> value{ToSlice(encoded.head), ToSlice(encoded.canonical),
@@ -162,8 +161,8 @@ Height RocksDatabase::PlanPruning(const WriteGroup& group, const Standing& stand
   // In one batch a record that is pruned may not have been written before.
   const Height through = std::min(group.prune_through, standing.journaled);
   if (through < standing.journal_first) return Height();
-  const bool worth_it = through - standing.journal_first + 1 >= kPruneHeights ||
-                        BytesThrough(through) >= kPruneBytes;
+  const bool worth_it =
+      through - standing.journal_first + 1 >= kPruneHeights || BytesThrough(through) >= kPruneBytes;
   return worth_it || !HasMoreThanPruning(group) ? through : Height();
 }
 
@@ -219,8 +218,8 @@ void RocksDatabase::DropPieces(Height through) {
   piece.first = through + 1;
 }
 
-// Files go at once, with no log; so the pruning that makes them useless has to be durable before, or
-// a power cut would leave a journal that lacks its beginning.
+// Files go at once, with no log; so the pruning that makes them useless has to be durable before,
+// or a power cut would leave a journal that lacks its beginning.
 void RocksDatabase::RemovePrunedFiles(const RocksHandle::Use& use, bool synced) {
   if (pruned_bytes_since_removal_ < kRemoveFilesBytes) return;
   if (!synced && !SyncNow().ok()) return;  // remembered there; the next write tells
@@ -228,8 +227,8 @@ void RocksDatabase::RemovePrunedFiles(const RocksHandle::Use& use, bool synced) 
   const std::string end = records::JournalKey(journal_first());
   const rocksdb::Slice end_slice(end);
   Failpoint("store.prune.before", journal_first().value());
-  const rocksdb::Status status = rocksdb::DeleteFilesInRange(
-      use->db.get(), use->journal, nullptr, &end_slice, /*include_end=*/false);
+  const rocksdb::Status status = rocksdb::DeleteFilesInRange(use->db.get(), use->journal, nullptr,
+                                                             &end_slice, /*include_end=*/false);
   Failpoint("store.prune.after", journal_first().value());
   if (!status.ok()) {
     LogWarn("store", "{}; they stay until compaction",

@@ -82,8 +82,8 @@ Status Executor::State::CheckOperation(const Operation& operation) {
 Status Executor::State::CheckBlock(const Block& block) {
   const Height next = height + 1;
   if (block.height && *block.height != next) {
-    return Status(StatusCode::kInvalid, fmt::format("height {}: the next height is {}",
-                                                    *block.height, next));
+    return Status(StatusCode::kInvalid,
+                  fmt::format("height {}: the next height is {}", *block.height, next));
   }
   operation_stores.clear();
   uint64_t bytes = stream_id.size() + kBytesBesides;
@@ -119,8 +119,8 @@ Executor::Executor(const Database* database, std::string stream_id,
   for (uint32_t i = 0; i < state_->names.size(); ++i) {
     const std::string& name = state_->names[i];
     state_->index_by_name[name] = i;
-    const bool record_old = std::find(old_value_stores.begin(), old_value_stores.end(), name) !=
-                            old_value_stores.end();
+    const bool record_old =
+        std::find(old_value_stores.begin(), old_value_stores.end(), name) != old_value_stores.end();
     state_->stores.push_back({&name, record_old});
     Result<std::shared_ptr<const StoreView>> view = database->CommittedView(name);
     SLUICE_CHECK(view.has_value(), "the database has a view of each of its stores");

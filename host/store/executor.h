@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Executes blocks (S0): operations on overlays above what is committed and what is sealed but not yet
-// committed, recorded by a write listener into a change set, sealed with its digest.
+// Executes blocks (S0): operations on overlays above what is committed and what is sealed but not
+// yet committed, recorded by a write listener into a change set, sealed with its digest.
 //
 // The result depends on the input and the state alone: not on sinks, epochs, or time.
 //
@@ -49,8 +49,8 @@ class Executor {
   // Where the chain of sealed blocks starts: after the roll-forward.
   void StartAfter(Height height, const Digest& digest);
 
-  // kInvalid, with nothing changed: unknown store, empty key, a height that is not the next one. Any other
-  // error (kCorruption, kIo) came from reading the state.
+  // kInvalid, with nothing changed: unknown store, empty key, a height that is not the next one.
+  // Any other error (kCorruption, kIo) came from reading the state.
   Result<SealedBlock> Execute(Block&& block);
 
   // The overlays of heights up to `height` are in the database now and need not be looked through.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The file's content: "process <pid>\n<command>\n<host>\n<start time>\n". It is for people; the lock
-// alone decides.
+// The file's content: "process <pid>\n<command>\n<host>\n<start time>\n". It is for people; the
+// lock alone decides.
 #include "store/home_lock.h"
 
 #include <fcntl.h>
@@ -81,8 +81,7 @@ Result<std::unique_ptr<HomeLock>> HomeLock::Acquire(const std::string& path) {
     const std::string holder = DescribeHolder(descriptor);
     ::close(descriptor);
     if (error != EAGAIN && error != EACCES) {
-      return Error(StatusCode::kIo,
-                   fmt::format("lock file {}: {}", path, std::strerror(error)));
+      return Error(StatusCode::kIo, fmt::format("lock file {}: {}", path, std::strerror(error)));
     }
     return Error(StatusCode::kLocked,
                  fmt::format("lock file {}: the home is in use by {}; stop that first, or choose "

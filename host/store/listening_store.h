@@ -6,8 +6,8 @@
 // Writes are reported as they are accepted, before it is known whether their transaction applies. A
 // listener that must not see those of a failed one waits for its end, as the Executor does.
 //
-// Threading: the executing thread only. Ownership: shares the block's layer and the view, borrows the
-// listeners.
+// Threading: the executing thread only. Ownership: shares the block's layer and the view, borrows
+// the listeners.
 #pragma once
 
 #include <cstdint>
@@ -42,16 +42,17 @@ class WriteListener {
 
 class ListeningStore {
  public:
-  // `below`: the state under the block. `block`: the block's layer of this store, above it; committed
-  // transactions go into it. `record_old_values`: look up and report what a write replaces.
+  // `below`: the state under the block. `block`: the block's layer of this store, above it;
+  // committed transactions go into it. `record_old_values`: look up and report what a write
+  // replaces.
   ListeningStore(std::string name, std::shared_ptr<const StoreView> below,
                  std::shared_ptr<StoreOverlay> block, bool record_old_values,
                  std::vector<WriteListener*> listeners);
 
   // Begins transaction `index`: its writes gather in a layer of their own.
   void BeginTransaction(uint32_t index);
-  // kInvalid: empty key. kCorruption, kIo: the value that is replaced could not be read. Otherwise the
-  // write is accepted and reported. `Delete` of an absent key is a write like any other.
+  // kInvalid: empty key. kCorruption, kIo: the value that is replaced could not be read. Otherwise
+  // the write is accepted and reported. `Delete` of an absent key is a write like any other.
   Status Set(std::string_view key, std::string_view value);
   Status Delete(std::string_view key);
 

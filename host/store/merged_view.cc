@@ -2,10 +2,10 @@
 //
 // Several layers above a base, read as one.
 //
-// An iterator keeps a position in each layer and in the base. Its current key is the least of theirs
-// (in reverse: the greatest); where several stand at that key the newest decides, and all of them move
-// on together. A key that the newest has deleted is passed over. There are few layers, so looking at
-// each beats keeping a heap.
+// An iterator keeps a position in each layer and in the base. Its current key is the least of
+// theirs (in reverse: the greatest); where several stand at that key the newest decides, and all of
+// them move on together. A key that the newest has deleted is passed over. There are few layers, so
+// looking at each beats keeping a heap.
 #include <utility>
 
 #include "store/empty_iterator.h"

@@ -2,12 +2,14 @@
 //
 // Overlays: writes of one block, or of one transaction, above a state that they do not touch yet.
 //
-//   committed state  <  overlays of sealed blocks not yet committed  <  block overlay  <  transaction
+//   committed state  <  overlays of sealed blocks not yet committed  <  block overlay  <
+//   transaction
 //
 // Reads go down from the top; the first layer that knows the key answers (a delete is known too).
 //
-// Threading: an overlay is written by the executing thread until its block is sealed, and then shared,
-// read-only, with the committing thread and later blocks (std::shared_ptr<const BlockOverlay>).
+// Threading: an overlay is written by the executing thread until its block is sealed, and then
+// shared, read-only, with the committing thread and later blocks (std::shared_ptr<const
+// BlockOverlay>).
 #pragma once
 
 #include <map>
@@ -48,8 +50,8 @@ class BlockOverlay {
   const StoreOverlay& store(size_t index) const { return stores_[index]; }
   size_t store_count() const { return stores_.size(); }
 
-  // The same effect, from a change set: for the roll-forward of journaled heights. kCorruption where the
-  // change set names a store that is not in `stores`.
+  // The same effect, from a change set: for the roll-forward of journaled heights. kCorruption
+  // where the change set names a store that is not in `stores`.
   static Result<std::shared_ptr<const BlockOverlay>> FromChangeSet(
       const ChangeSet& change_set, const std::vector<std::string>& stores);
 
@@ -57,9 +59,9 @@ class BlockOverlay {
   std::vector<StoreOverlay> stores_;
 };
 
-// `layers` (the newest first) above `base`, as one view that shares them. A layer must not change while
-// an iterator lives.
-std::shared_ptr<const StoreView> MergedView(
-    std::vector<std::shared_ptr<const StoreOverlay>> layers, std::shared_ptr<const StoreView> base);
+// `layers` (the newest first) above `base`, as one view that shares them. A layer must not change
+// while an iterator lives.
+std::shared_ptr<const StoreView> MergedView(std::vector<std::shared_ptr<const StoreOverlay>> layers,
+                                            std::shared_ptr<const StoreView> base);
 
 }  // namespace sluice

@@ -85,8 +85,7 @@ Result<CommittedState> DecodeCommitted(std::string_view bytes) {
   WireReader reader(bytes);
   CommittedState committed;
   committed.height = Height(reader.ReadFixed64());
-  committed.digest =
-      Digest::FromBytes(reader.ReadBytes(sizeof(Digest::bytes))).value_or(Digest());
+  committed.digest = Digest::FromBytes(reader.ReadBytes(sizeof(Digest::bytes))).value_or(Digest());
   committed.epoch = Epoch(reader.ReadFixed64());
   SLUICE_RETURN_IF_ERROR(Finish(&reader, kCommittedKey));
   return committed;
@@ -102,7 +101,8 @@ Result<uint64_t> DecodeNumber(std::string_view what, std::string_view bytes) {
 Result<UnackedRange> DecodeUnacked(std::string_view key, std::string_view bytes) {
   key.remove_prefix(std::min(key.size(), kUnackedPrefix.size()));
   if (key.size() != 8) {
-    return Error(StatusCode::kCorruption, "record 'unacked/' of the database: no height in its key");
+    return Error(StatusCode::kCorruption,
+                 "record 'unacked/' of the database: no height in its key");
   }
   WireReader reader(bytes);
   UnackedRange range;

@@ -35,8 +35,8 @@ RocksDatabase::RocksDatabase(DatabaseOptions options, std::unique_ptr<HomeLock> 
       lock_(std::move(lock)),
       handle_(std::make_shared<RocksHandle>()) {}
 
-// Views may outlive the database; the handle then answers that it is closed. Iterators may not: this
-// waits for them.
+// Views may outlive the database; the handle then answers that it is closed. Iterators may not:
+// this waits for them.
 RocksDatabase::~RocksDatabase() {
   const bool writable = [this] {
     const RocksHandle::Use use(handle_);

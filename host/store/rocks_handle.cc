@@ -12,9 +12,7 @@ OpenedRocks::~OpenedRocks() {
   (void)db->Close();
 }
 
-Status OpenedRocks::background_error() const {
-  return errors ? errors->first() : Status::Ok();
-}
+Status OpenedRocks::background_error() const { return errors ? errors->first() : Status::Ok(); }
 
 void RocksHandle::Close() {
   gate_.Close();

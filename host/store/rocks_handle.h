@@ -47,7 +47,8 @@ Result<std::unique_ptr<OpenedRocks>> OpenRocks(const DatabaseOptions& options);
 
 class RocksHandle {
  public:
-  // What lets one reader in; while one lives the database stays open. Movable, to other threads too.
+  // What lets one reader in; while one lives the database stays open. Movable, to other threads
+  // too.
   class Use {
    public:
     explicit Use(std::shared_ptr<const RocksHandle> handle) : handle_(std::move(handle)) {

@@ -108,7 +108,8 @@ class RocksView : public StoreView {
   const rocksdb::Snapshot* const snapshot_;
 };
 
-// Lets go of RocksDB's snapshot when the last of snapshot object, views and iterators of it is gone.
+// Lets go of RocksDB's snapshot when the last of snapshot object, views and iterators of it is
+// gone.
 class HeldSnapshot {
  public:
   explicit HeldSnapshot(std::shared_ptr<const RocksHandle> handle) : use_(std::move(handle)) {
@@ -157,8 +158,8 @@ class RocksSnapshot : public StateSnapshot {
     const RocksHandle::Use& use = held_->use();
     if (!use.status().ok()) return use.status();
     std::string bytes;
-    const rocksdb::Status status = use->db->Get(ReadAt(held_->get()), use->records,
-                                                ToSlice(records::kCommittedKey), &bytes);
+    const rocksdb::Status status =
+        use->db->Get(ReadAt(held_->get()), use->records, ToSlice(records::kCommittedKey), &bytes);
     if (status.IsNotFound()) return Status::Ok();
     SLUICE_RETURN_IF_ERROR(
         FromRocks(status, fmt::format("database {}: reading the committed height", path)));

@@ -73,8 +73,9 @@ Status CheckWaiting(const OpenedRocks& opened, std::string_view path, Standing* 
     Result<JournalRecord> record = ReadJournalRecord(opened, path, h);
     if (!record) {
       if (record.error().code() != StatusCode::kNotFound) return record.error();
-      return Damaged(path, h, fmt::format("missing, between committed height {} and height {}",
-                                          standing->committed.height, standing->journaled));
+      return Damaged(path, h,
+                     fmt::format("missing, between committed height {} and height {}",
+                                 standing->committed.height, standing->journaled));
     }
     const ChangeSet& change_set = *record->change_set;
     if (change_set.previous_digest() != standing->journaled_digest) {
@@ -104,15 +105,15 @@ uint64_t EstimateJournalBytes(const OpenedRocks& opened) {
 Result<JournalRecord> ReadJournalRecord(const OpenedRocks& opened, std::string_view path,
                                         Height height) {
   rocksdb::PinnableSlice bytes;
-  const rocksdb::Status status = opened.db->Get(rocksdb::ReadOptions(), opened.journal,
-                                                records::JournalKey(height), &bytes);
+  const rocksdb::Status status =
+      opened.db->Get(rocksdb::ReadOptions(), opened.journal, records::JournalKey(height), &bytes);
   if (status.IsNotFound()) {
     return Error(StatusCode::kNotFound,
                  fmt::format("database {}: journal record {} is not there", path, height));
   }
   if (!status.ok()) {
-    return Error(FromRocks(status,
-                           fmt::format("database {}: reading journal record {}", path, height)));
+    return Error(
+        FromRocks(status, fmt::format("database {}: reading journal record {}", path, height)));
   }
   Result<JournalRecord> record = DecodeJournalRecord(height, ToView(bytes));
   if (!record) return Error(record.error().WithContext(fmt::format("database {}", path)));

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A sink that takes everything and keeps nothing: what the node costs without a sink's own work. It
-// claims durability so that a policy can wait for it, and says in the log that this is no sink to rely on.
+// claims durability so that a policy can wait for it, and says in the log that this is no sink to
+// rely on.
 #include <chrono>
-#include <thread>
-
 #include <nlohmann/json.hpp>
 #include <sluice/plugin.hpp>
+#include <thread>
 
 namespace {
 
 using namespace sluice::sdk;
 
-constexpr char kSchema[] =
-    R"([{"name":"delay","type":"duration","default":"0ms","description":)"
-    R"("How long each height takes: a slow sink, for measuring."}])";
+constexpr char kSchema[] = R"([{"name":"delay","type":"duration","default":"0ms","description":)"
+                           R"("How long each height takes: a slow sink, for measuring."}])";
 
 class Null {
  public:

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints size and offset of everything that crosses the ABI, in the order of the header. Compared with
- * golden/abi-v1.txt: a line that changes breaks every plugin that is already built; lines are only added, at
- * the end of a struct.
+ * Prints size and offset of everything that crosses the ABI, in the order of the header. Compared
+ * with golden/abi-v1.txt: a line that changes breaks every plugin that is already built; lines are
+ * only added, at the end of a struct.
  */
 #include <sluice/plugin.h>
 #include <stdio.h>
 
 #define STRUCT(type) printf("%s size %u\n", #type, (unsigned)sizeof(type))
-#define FIELD(type, field)                                                             \
+#define FIELD(type, field)                                                            \
   printf("%s.%s offset %u size %u\n", #type, #field, (unsigned)offsetof(type, field), \
          (unsigned)sizeof(((type*)0)->field))
 

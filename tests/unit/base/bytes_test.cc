@@ -36,8 +36,8 @@ TEST(Base64, RefusesWhatIsNotCanonical) {
 TEST(Utf8, RefusesOverlongFormsSurrogatesAndTornSequences) {
   EXPECT_TRUE(IsUtf8("plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x8c\x8a"));
   EXPECT_TRUE(IsUtf8(std::string_view("nul \0 inside", 12)));
-  for (std::string_view text : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff",
-                                "\x80"}) {
+  for (std::string_view text :
+       {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xff", "\x80"}) {
     EXPECT_FALSE(IsUtf8(text));
   }
 }
