@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file/jsonl_line.h"
 
+#include <simdjson.h>
+
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "file/text_encoding.h"
 
 namespace sluice_file {
 namespace {
-
-using nlohmann::json;
 
 void AppendField(std::string_view name, std::string_view bytes, std::string* out) {
   out->append(",\"").append(name);
@@ -32,35 +31,33 @@ void AppendStart(std::string_view stream, uint64_t height, std::string* out) {
 // Looks fields up; remembers the first that is missing or of a wrong type.
 class Fields {
  public:
-  explicit Fields(const json& object) : object_(object) {}
+  explicit Fields(simdjson::dom::object object) : object_(object) {}
 
   uint64_t Number(const char* name) {
-    const auto found = object_.find(name);
-    if (found == object_.end() || !found->is_number_unsigned()) return Wrong(name), 0;
-    return found->get<uint64_t>();
+    uint64_t number = 0;
+    if (object_[name].get_uint64().get(number) != simdjson::SUCCESS) Wrong(name);
+    return number;
   }
   uint32_t Number32(const char* name) {
     const uint64_t number = Number(name);
     if (number > UINT32_MAX) Wrong(name);
     return static_cast<uint32_t>(number);
   }
-  std::string Text(const char* name) {
-    const auto found = object_.find(name);
-    if (found == object_.end() || !found->is_string()) return Wrong(name), std::string();
-    return found->get<std::string>();
+  std::string_view Text(const char* name) {
+    std::string_view text;
+    if (object_[name].get_string().get(text) != simdjson::SUCCESS) Wrong(name);
+    return text;
   }
   bool Flag(const char* name) {
-    const auto found = object_.find(name);
-    return found != object_.end() && found->is_boolean() && found->get<bool>();
+    bool flag = false;
+    return object_[name].get_bool().get(flag) == simdjson::SUCCESS && flag;
   }
-  bool Has(const std::string& name) const {
-    return object_.contains(name) || object_.contains(name + "_base64");
-  }
-  std::string Bytes(const std::string& name) {
-    if (object_.contains(name)) return Text(name.c_str());
-    const std::string encoded = name + "_base64";
+  bool Has(const char* name) const { return object_[name].error() == simdjson::SUCCESS; }
+  // The field `name`, or decoded from `encoded`.
+  std::string Bytes(const char* name, const char* encoded) {
+    if (Has(name)) return std::string(Text(name));
     std::string bytes;
-    if (!DecodeBase64(Text(encoded.c_str()), &bytes)) Wrong(encoded.c_str());
+    if (!DecodeBase64(Text(encoded), &bytes)) Wrong(encoded);
     return bytes;
   }
   void Wrong(const char* name) {
@@ -69,21 +66,21 @@ class Fields {
   const std::string& wrong() const { return wrong_; }
 
  private:
-  const json& object_;
+  const simdjson::dom::object object_;
   std::string wrong_;
 };
 
 void ParseChange(Fields* fields, JsonlLine* line) {
-  const std::string op = fields->Text("op");
+  const std::string_view op = fields->Text("op");
   line->is_delete = op == "delete";
   if (!line->is_delete && op != "set") fields->Wrong("op");
   line->transaction = fields->Number32("tx");
   line->sequence = fields->Number32("seq");
   line->store = fields->Text("store");
-  line->key = fields->Bytes("key");
-  if (!line->is_delete) line->value = fields->Bytes("value");
-  line->has_old_value = fields->Has("old_value");
-  if (line->has_old_value) line->old_value = fields->Bytes("old_value");
+  line->key = fields->Bytes("key", "key_base64");
+  if (!line->is_delete) line->value = fields->Bytes("value", "value_base64");
+  line->has_old_value = fields->Has("old_value") || fields->Has("old_value_base64");
+  if (line->has_old_value) line->old_value = fields->Bytes("old_value", "old_value_base64");
 }
 
 void ParseClosing(Fields* fields, ClosingLine* line) {
@@ -126,14 +123,24 @@ void AppendClosingLine(const ClosingLine& line, std::string* out) {
   out->append("}\n");
 }
 
-std::string ParseJsonlLine(std::string_view text, JsonlLine* line) {
+struct JsonlParser::Memory {
+  simdjson::dom::parser parser;
+};
+
+JsonlParser::JsonlParser() : memory_(std::make_unique<Memory>()) {}
+JsonlParser::~JsonlParser() = default;
+
+std::string JsonlParser::Parse(std::string_view text, JsonlLine* line) {
   *line = JsonlLine();
-  const json object = json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) return "the line is not a JSON object";
+  simdjson::dom::object object;
+  if (memory_->parser.parse(text.data(), text.size()).get_object().get(object) !=
+      simdjson::SUCCESS) {
+    return "the line is not a JSON object";
+  }
   Fields fields(object);
   line->closing.stream = fields.Text("stream");
   line->closing.height = fields.Number("height");
-  line->is_change = object.contains("op");
+  line->is_change = fields.Has("op");
   if (line->is_change) {
     ParseChange(&fields, line);
   } else {

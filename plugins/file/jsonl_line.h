@@ -10,10 +10,11 @@
 // "base":true says where a stream that does not begin at genesis starts: its height is the one
 // before the first.
 //
-// Threading: pure functions.
+// Threading: the functions are pure.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -51,7 +52,21 @@ struct JsonlLine {
   std::string old_value;
 };
 
-// What is wrong with the line (without its newline), or nothing. Unknown fields are taken.
-std::string ParseJsonlLine(std::string_view text, JsonlLine* line);
+// Reads lines. Keeps its working memory between them, which is what makes it fast.
+// Threading: one thread.
+class JsonlParser {
+ public:
+  JsonlParser();
+  ~JsonlParser();
+  JsonlParser(const JsonlParser&) = delete;
+  JsonlParser& operator=(const JsonlParser&) = delete;
+
+  // What is wrong with the line (without its newline), or nothing. Unknown fields are taken.
+  std::string Parse(std::string_view text, JsonlLine* line);
+
+ private:
+  struct Memory;
+  const std::unique_ptr<Memory> memory_;
+};
 
 }  // namespace sluice_file

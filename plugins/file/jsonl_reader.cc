@@ -75,7 +75,7 @@ bool JsonlReader::Next(Entry* entry) {
     }
     const uint64_t after = offset + text.size() + 1;
     JsonlLine line;
-    std::string wrong = ParseJsonlLine(text, &line);
+    std::string wrong = parser_.Parse(text, &line);
     if (wrong.empty()) wrong = CheckPlace(line);
     if (!wrong.empty()) return Bad(offset, wrong);
     stream_ = line.closing.stream;
@@ -125,7 +125,7 @@ bool JsonlReader::CompleteHeightFollows(uint64_t offset, bool* follows) {
     offset += text.size() + 1;
     JsonlLine line;
     // The bad line itself begins no height; a well-formed line at the wrong place may.
-    if (!ParseJsonlLine(text, &line).empty() || (first && line.is_change)) {
+    if (!parser_.Parse(text, &line).empty() || (first && line.is_change)) {
       run_lines = 0;
       continue;
     }

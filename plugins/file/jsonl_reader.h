@@ -40,6 +40,7 @@ class JsonlReader : public FileReader {
 
   const bool is_last_;
   FileWindow window_;
+  JsonlParser parser_;
   uint64_t next_height_;
   uint64_t last_epoch_ = 0;
   bool begun_ = false;  // a closing line or base has been read

@@ -43,8 +43,9 @@ Fault LastClosedHeight(const StreamFile& file, uint64_t* height) {
     if (before == std::string::npos && start != 0) continue;
     JsonlLine line;
     const size_t at = before == std::string::npos ? 0 : before + 1;
+    JsonlParser parser;
     const bool closes =
-        ParseJsonlLine(std::string_view(bytes).substr(at), &line).empty() && !line.is_change;
+        parser.Parse(std::string_view(bytes).substr(at), &line).empty() && !line.is_change;
     if (closes) *height = line.closing.height;
     return {};
   }

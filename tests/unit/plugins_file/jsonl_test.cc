@@ -22,6 +22,7 @@ class JsonlTest : public ::testing::Test {
     for (std::string line; std::getline(in, line);) lines.push_back(line);
     return lines;
   }
+  JsonlParser parser_;
   TemporaryFolder home_;
   StreamContent content_;
 };
@@ -77,7 +78,7 @@ TEST_F(JsonlTest, AnyBytesRoundTripThroughAnIndependentParser) {
     text.pop_back();
     EXPECT_EQ(text.find('\n'), std::string::npos);
     JsonlLine line;
-    ASSERT_EQ(ParseJsonlLine(text, &line), "");
+    ASSERT_EQ(parser_.Parse(text, &line), "");
     EXPECT_EQ(line.key, key);
     EXPECT_EQ(line.value, value);
   }
@@ -87,7 +88,7 @@ TEST_F(JsonlTest, MalformedLinesAreRefused) {
   const std::string good =
       R"({"stream":"d","height":1,"tx":0,"seq":0,"op":"set","store":"s","key":"k","value":"v"})";
   JsonlLine line;
-  ASSERT_EQ(ParseJsonlLine(good, &line), "");
+  ASSERT_EQ(parser_.Parse(good, &line), "");
   for (const char* wrong :
        {"", "[]", "{}", R"({"stream":"d","height":1})",
         R"({"stream":"d","height":-1,"epoch":1,"changes":0,"digest":""})",
@@ -96,7 +97,7 @@ TEST_F(JsonlTest, MalformedLinesAreRefused) {
         R"({"stream":"d","height":1,"tx":0,"seq":0,"op":"put","store":"s","key":"k","value":""})",
         R"({"stream":"d","height":1,"tx":0,"seq":4294967296,"op":"delete","store":"s","key":"k"})",
         R"({"stream":"d","height":1,"tx":0,"seq":0,"op":"delete","store":"s","key_base64":"!"})"}) {
-    EXPECT_NE(ParseJsonlLine(wrong, &line), "") << wrong;
+    EXPECT_NE(parser_.Parse(wrong, &line), "") << wrong;
   }
 }
 
