@@ -6,7 +6,9 @@
 #include <fstream>
 #include <system_error>
 
+#include "base/json_text.h"
 #include "cli/exit_code.h"
+#include "cli/output.h"
 #include "cli/run_command.h"
 #include "config/initial_config.h"
 
@@ -51,9 +53,13 @@ int RunInit(const CommandLine& line) {
                        fmt::format("init: cannot create {}: {}", file.string(), error.message())));
   }
   if (line.json) {
-    fmt::print("{{\"home\":\"{}\",\"config\":\"{}\"}}\n", line.home, file.string());
+    std::string json = "{\"home\":";
+    AppendJsonString(&json, line.home);
+    json += ",\"config\":";
+    AppendJsonString(&json, file.string());
+    Print("{}}}\n", json);
   } else {
-    fmt::print("wrote {}\nnext: sluice --home {} config check\n", file.string(), line.home);
+    Print("wrote {}\nnext: sluice --home {} config check\n", file.string(), line.home);
   }
   return kExitDone;
 }

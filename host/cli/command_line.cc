@@ -4,7 +4,10 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include "base/status.h"
 #include "base/version.h"
 #include "cli/exit_code.h"
 
@@ -22,6 +25,14 @@ class Builder {
   CLI::App& app() { return app_; }
   CommandLine& line() { return line_; }
 
+  // A name with commands below it.
+  CLI::App* AddGroup(const std::string& name, const std::string& description) {
+    CLI::App* group = app_.add_subcommand(name, description);
+    AddCommon(group);
+    group->require_subcommand(1);
+    return group;
+  }
+
   CLI::App* Add(CLI::App* parent, const std::string& name, Command command,
                 const std::string& description, const std::string& example) {
     CLI::App* sub = parent->add_subcommand(name, description);
@@ -34,7 +45,8 @@ class Builder {
  private:
   // --home and --json are taken before and after the command's name.
   void AddCommon(CLI::App* app) {
-    app->add_option("--home", line_.home, "The node's home folder")->envname("SLUICE_HOME");
+    app->add_option("--home", line_.home,
+                    "The node's home folder; else SLUICE_HOME, else the working directory");
     app->add_flag("--json", line_.json, "Print JSON");
   }
 
@@ -64,6 +76,115 @@ void AddNodeCommands(Builder* builder) {
       ->add_option("--block-txs", line.block_txs,
                    "Transactions a block, for lines that are no blocks")
       ->check(CLI::PositiveNumber);
+  CLI::App* status = builder->Add(root, "status", Command::kStatus,
+                                  "Show where the node and its sinks stand; of a stopped home too",
+                                  "sluice --home /var/lib/sluice status --watch");
+  status->add_flag("--watch", line.watch, "Show it again every second, until interrupted");
+}
+
+void AddConfigCommands(Builder* builder) {
+  CLI::App* config = builder->AddGroup("config", "The configuration: check, show, reference");
+  builder->Add(config, "check", Command::kConfigCheck,
+               "Name every problem of the configuration with file, line and column",
+               "sluice --home /var/lib/sluice config check");
+  builder->Add(config, "show", Command::kConfigShow,
+               "Print effective values and where they come from; secrets are masked",
+               "sluice --home /var/lib/sluice config show --json");
+  builder->Add(config, "reference", Command::kConfigReference, "Print all settings there are",
+               "sluice config reference");
+}
+
+void AddStoreCommands(Builder* builder) {
+  CommandLine& line = builder->line();
+  CLI::App* store = builder->AddGroup("store", "Read the stores: list, get, scan, count");
+  builder->Add(store, "list", Command::kStoreList, "Print each store and how many keys it has",
+               "sluice --home /var/lib/sluice store list");
+  CLI::App* get = builder->Add(store, "get", Command::kStoreGet, "Print the value of one key",
+                               "sluice --home /var/lib/sluice store get orders o-1");
+  get->add_option("STORE", line.store, "The store's name")->required();
+  get->add_option("KEY", line.key, "The key")->required();
+  get->add_flag("--key-base64", line.key_is_base64, "KEY is base64, for keys that are no text");
+  CLI::App* scan = builder->Add(store, "scan", Command::kStoreScan,
+                                "Print keys and values in the order of the keys",
+                                "sluice --home /var/lib/sluice store scan orders --prefix o- "
+                                "--limit 10");
+  scan->add_option("STORE", line.store, "The store's name")->required();
+  scan->add_option("--prefix", line.prefix, "Only keys that begin with this");
+  scan->add_option("--limit", line.limit, "At most so many keys")->check(CLI::PositiveNumber);
+  CLI::App* count = builder->Add(store, "count", Command::kStoreCount, "Count a store's keys",
+                                 "sluice --home /var/lib/sluice store count orders");
+  count->add_option("STORE", line.store, "The store's name")->required();
+}
+
+void AddStreamCommands(Builder* builder) {
+  CommandLine& line = builder->line();
+  CLI::App* stream =
+      builder->AddGroup("stream", "Read what a file sink has written: dump, verify; needs no home");
+  CLI::App* dump =
+      builder->Add(stream, "dump", Command::kStreamDump, "Print the changes as JSON Lines",
+                   "sluice stream dump data/stream --from 10 --to 20");
+  dump->add_option("PATH", line.path, "The sink's folder, or one file of it")->required();
+  dump->add_option("--from", line.from, "First height")->check(CLI::PositiveNumber);
+  dump->add_option("--to", line.to, "Last height")->check(CLI::PositiveNumber);
+  CLI::App* verify =
+      builder->Add(stream, "verify", Command::kStreamVerify,
+                   "Check checksums, continuity and digests", "sluice stream verify data/stream");
+  verify->add_option("PATH", line.path, "The sink's folder, or one file of it")->required();
+}
+
+void AddProofCommands(Builder* builder) {
+  CommandLine& line = builder->line();
+  CLI::App* root = &builder->app();
+  CLI::App* verify =
+      builder->Add(root, "verify", Command::kVerify,
+                   "Rebuild the state from a sink and compare it with the stores, key by key",
+                   "sluice --home /var/lib/sluice verify --sink audit");
+  verify->add_option("--sink", line.sink, "The sink's name")->required();
+  CLI::App* journal = builder->AddGroup("journal", "The journal: list, verify");
+  builder->Add(journal, "list", Command::kJournalList, "Print which heights are kept, and why",
+               "sluice --home /var/lib/sluice journal list");
+  builder->Add(journal, "verify", Command::kJournalVerify,
+               "Read every record, check its checksum and follow the digests",
+               "sluice --home /var/lib/sluice journal verify");
+  CLI::App* plugin = builder->AddGroup("plugin", "Plugins: inspect");
+  CLI::App* inspect = builder->Add(plugin, "inspect", Command::kPluginInspect,
+                                   "Print what a plugin's file is, and what it says of itself",
+                                   "sluice plugin inspect file");
+  inspect->add_option("PLUGIN", line.path, "A name, as in the configuration, or a path")
+      ->required();
+  CLI::App* bench = builder->Add(root, "bench", Command::kBench,
+                                 "Measure against plain RocksDB, as ratios within one run",
+                                 "sluice --home /tmp/bench bench commit_all_file");
+  bench->add_option("NAME", line.names, "Which benches; all where none is named");
+}
+
+// The command's own name for the hint behind a usage error: "sluice store get".
+std::string CommandPath(const CLI::App& app) {
+  std::string path = app.get_name();
+  const std::vector<CLI::App*> below = app.get_subcommands();
+  return below.empty() ? path : path + " " + CommandPath(*below.front());
+}
+
+int FailUsage(const CLI::App& app, const CLI::ParseError& error) {
+  std::string what = error.what();
+  for (char& c : what) {
+    if (c == '\n') c = ' ';
+  }
+  return Fail(Status(StatusCode::kConfiguration,
+                     "command line: " + what + ": see `" + CommandPath(app) + " --help`"));
+}
+
+// SLUICE_HOME counts only where --home is not given, at whichever place; CLI11's own envname would
+// let the one behind the command's name win over a --home before it.
+std::string ResolveHome(const std::string& given) {
+  std::string home = given;
+  if (home.empty()) {
+    const char* environment = std::getenv("SLUICE_HOME");
+    home = environment != nullptr && *environment != '\0' ? environment : ".";
+  }
+  home = std::filesystem::absolute(home).lexically_normal().string();
+  if (home.size() > 1 && home.back() == '/') home.pop_back();
+  return home;
 }
 
 }  // namespace
@@ -71,18 +192,22 @@ void AddNodeCommands(Builder* builder) {
 ParsedCommandLine ParseCommandLine(int argc, char** argv) {
   Builder builder;
   AddNodeCommands(&builder);
+  AddConfigCommands(&builder);
+  AddStoreCommands(&builder);
+  AddStreamCommands(&builder);
+  AddProofCommands(&builder);
   ParsedCommandLine parsed;
   try {
     builder.app().parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    parsed.exit_code = builder.app().exit(asked);
+    return parsed;
   } catch (const CLI::ParseError& error) {
-    parsed.exit_code = builder.app().exit(error) == 0 ? kExitDone : kExitConfiguration;
+    parsed.exit_code = FailUsage(builder.app(), error);
     return parsed;
   }
-  CommandLine& line = builder.line();
-  std::filesystem::path home = line.home.empty() ? "." : line.home;
-  line.home = std::filesystem::absolute(home).lexically_normal().string();
-  if (line.home.size() > 1 && line.home.back() == '/') line.home.pop_back();
-  parsed.command = line;
+  builder.line().home = ResolveHome(builder.line().home);
+  parsed.command = builder.line();
   return parsed;
 }
 

@@ -5,6 +5,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/home.h"
+#include "cli/output.h"
 #include "cli/run_command.h"
 #include "cli/running_node.h"
 #include "driver/replay/replay_driver.h"
@@ -69,7 +70,7 @@ int RunReplay(const CommandLine& line) {
                         : SummaryText(node.summary(), skipped, seconds, node.status());
   };
   Status status = RunNode(std::move(plan));
-  if (!printed.empty()) fmt::print("{}\n", printed);
+  if (!printed.empty()) Print("{}\n", printed);
   return status.ok() ? kExitDone : Fail(status);
 }
 

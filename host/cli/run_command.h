@@ -14,5 +14,20 @@ int RunCommand(const CommandLine& line);
 int RunInit(const CommandLine& line);
 int RunStart(const CommandLine& line);
 int RunReplay(const CommandLine& line);
+int RunConfigCheck(const CommandLine& line);
+int RunConfigShow(const CommandLine& line);
+int RunConfigReference(const CommandLine& line);
+int RunStatus(const CommandLine& line);
+int RunStoreList(const CommandLine& line);
+int RunStoreGet(const CommandLine& line);
+int RunStoreScan(const CommandLine& line);
+int RunStoreCount(const CommandLine& line);
+int RunStreamDump(const CommandLine& line);
+int RunStreamVerify(const CommandLine& line);
+int RunVerify(const CommandLine& line);
+int RunJournalList(const CommandLine& line);
+int RunJournalVerify(const CommandLine& line);
+int RunPluginInspect(const CommandLine& line);
+int RunBench(const CommandLine& line);
 
 }  // namespace sluice

@@ -5,19 +5,46 @@
 
 #include <memory>
 
+#include "admin/admin_server.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 
 namespace sluice {
+namespace {
+
+RouteTable MakeRoutes(const Node* node) {
+  RouteTable routes;
+  routes.Add("GET", "/v1/status", [node](const AdminRequest&) {
+    return AdminResponse::Json(200, StatusToJson(node->status()) + "\n");
+  });
+  routes.Add("GET", "/healthz",
+             [](const AdminRequest&) { return AdminResponse::Text(200, "alive\n"); });
+  return routes;
+}
+
+// The admin server answers from the moment on that there is something to say: the home is ours, and
+// sinks that take long to catch up are named.
+Status StartServed(Node* node, const ListenAddress& listen, std::unique_ptr<AdminServer>* admin) {
+  SLUICE_RETURN_IF_ERROR(node->Open());
+  SLUICE_ASSIGN_OR_RETURN(*admin, AdminServer::Start(listen, MakeRoutes(node)));
+  return node->Start();
+}
+
+}  // namespace
 
 Status RunNode(RunPlan plan) {
   const Duration patience = plan.options.config.commit.recover_timeout;
+  Result<ListenAddress> listen =
+      ParseListenAddress(plan.options.config.admin.listen, plan.options.home);
+  if (!listen) return listen.error().WithContext("admin.listen");
+  SLUICE_RETURN_IF_ERROR(CheckAdminAddress(*listen));
   auto node = std::make_unique<Node>(std::move(plan.options));
   Status status;
   {
     SignalStop signals([&] { node->RequestStop(); });
-    status = node->Start();
+    std::unique_ptr<AdminServer> admin;
+    status = StartServed(node.get(), *listen, &admin);
     if (status.ok()) {
       Progress progress(plan.show_progress, plan.driver, node.get());
       status = node->Run(plan.driver);

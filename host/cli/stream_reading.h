@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the `stream` commands share: the file sink's reader in the host's terms.
+// Threading: one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "file/stream_reader.h"
+#include "model/digest.h"
+
+namespace sluice {
+
+// kInvalid where the path is no stream's, kCorruption with file and offset for damage, kIo.
+Status StatusOfFault(const sluice_file::Fault& fault);
+
+Digest ToHostDigest(const sluice_file::Digest& digest);
+
+// What `stream verify` found out.
+struct StreamCheck {
+  std::string stream;
+  std::string sink;  // empty where the format does not name it
+  uint64_t first = 0;
+  uint64_t last = 0;  // 0: no height is there
+  uint64_t segments = 0;
+  uint64_t frames = 0;  // heights
+  uint64_t bytes = 0;   // stored, whole ones
+  uint64_t torn_bytes = 0;
+  Digest digest;
+  // Whether digests were computed again from the bytes: not for filtered streams, nor for jsonl,
+  // which do not hold the bytes that the digest is over.
+  bool digest_checked = false;
+  Status status;     // what is wrong, or OK
+  std::string file;  // where, for damage
+  uint64_t offset = 0;
+};
+
+// Reads all of it. Never fails: what is wrong is in the result's status.
+StreamCheck CheckStream(const std::string& path);
+
+}  // namespace sluice
