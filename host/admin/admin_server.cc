@@ -183,15 +183,17 @@ class AdminServer::Impl {
 AdminServer::AdminServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AdminServer::~AdminServer() = default;
 
+Status CheckAdminAddress(const ListenAddress& address) {
+  if (address.kind == ListenAddress::Kind::kUnix) return CheckUnixPathLength(address);
+  return Status(StatusCode::kConfiguration,
+                fmt::format("admin.listen: {}:{}: an address of the network is not yet available: "
+                            "set it to a unix socket, such as \"unix:data/admin.sock\"",
+                            address.host, address.port));
+}
+
 Result<std::unique_ptr<AdminServer>> AdminServer::Start(const ListenAddress& address,
                                                         RouteTable routes) {
-  if (address.kind != ListenAddress::Kind::kUnix) {
-    return Error(StatusCode::kConfiguration,
-                 fmt::format("admin: listen: {}:{}: an address of the network is not yet "
-                             "available: set admin.listen to \"unix:data/admin.sock\"",
-                             address.host, address.port));
-  }
-  SLUICE_RETURN_IF_ERROR(CheckUnixPathLength(address));
+  SLUICE_RETURN_IF_ERROR(CheckAdminAddress(address));
   SLUICE_RETURN_IF_ERROR(PrepareSocketPath(address.path));
   auto impl = std::make_unique<Impl>(address.path, std::move(routes));
   SLUICE_RETURN_IF_ERROR(impl->Listen());

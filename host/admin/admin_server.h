@@ -21,10 +21,14 @@
 
 namespace sluice {
 
+// kConfiguration where the server cannot listen at such an address: not a unix socket, or a path
+// that is too long for one.
+Status CheckAdminAddress(const ListenAddress& address);
+
 class AdminServer {
  public:
-  // Listening on return. kConfiguration: an address that is not (yet) served, a path that is too
-  // long or taken by something else; kLocked: another process listens there; kIo.
+  // Listening on return. Errors: those of CheckAdminAddress; kConfiguration: the path is taken by
+  // something else; kLocked: another process listens there; kIo.
   static Result<std::unique_ptr<AdminServer>> Start(const ListenAddress& address,
                                                     RouteTable routes);
   ~AdminServer();
