@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/admin_server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "admin/admin_client.h"
+
+namespace sluice {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Duration kPatience = std::chrono::seconds(30);
+
+class AdminServerTest : public testing::Test {
+ protected:
+  AdminServerTest() {
+    std::string folder = (fs::temp_directory_path() / "sluice-admin-XXXXXX").string();
+    folder_ = mkdtemp(folder.data());
+    address_.kind = ListenAddress::Kind::kUnix;
+    address_.path = folder_ / "data" / "admin.sock";
+  }
+  ~AdminServerTest() override { fs::remove_all(folder_); }
+
+  static RouteTable Routes() {
+    RouteTable routes;
+    routes.Add("GET", "/large", [](const AdminRequest&) {
+      return AdminResponse::Text(200, std::string(5'000'000, 'x'));
+    });
+    routes.Add("GET", "/hello",
+               [](const AdminRequest&) { return AdminResponse::Text(200, "hello"); });
+    return routes;
+  }
+
+  // A socket file that nobody listens at, as a node that was killed leaves it.
+  void LeaveStaleSocket() const {
+    fs::create_directories(address_.path.parent_path());
+    int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::strncpy(name.sun_path, address_.path.c_str(), sizeof name.sun_path - 1);
+    ASSERT_EQ(bind(descriptor, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    close(descriptor);
+  }
+
+  // Sends the bytes as they are and reads until the server closes.
+  std::string Exchange(const std::string& bytes) const {
+    int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::strncpy(name.sun_path, address_.path.c_str(), sizeof name.sun_path - 1);
+    EXPECT_EQ(connect(descriptor, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    EXPECT_EQ(::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
+    std::string answer;
+    char buffer[4096];
+    for (ssize_t n; (n = read(descriptor, buffer, sizeof buffer)) > 0;) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+    close(descriptor);
+    return answer;
+  }
+
+  fs::path folder_;
+  ListenAddress address_;
+};
+
+TEST_F(AdminServerTest, AnswersItsClient) {
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server) << server.error().message();
+  auto hello = AdminGet(address_.path, "/hello", kPatience);
+  ASSERT_TRUE(hello) << hello.error().message();
+  EXPECT_EQ(hello->body, "hello");
+  EXPECT_EQ(AdminGet(address_.path, "/large", kPatience)->body.size(), 5'000'000u);
+  EXPECT_EQ(AdminGet(address_.path, "/nothing", kPatience)->status, 404);
+}
+
+TEST_F(AdminServerTest, OnlyTheOwnerMayConnect) {
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server);
+  struct stat facts {};
+  ASSERT_EQ(stat(address_.path.c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0600u);
+}
+
+TEST_F(AdminServerTest, RemovesItsSocketAtTheEnd) {
+  {
+    auto server = AdminServer::Start(address_, Routes());
+    ASSERT_TRUE(server);
+  }
+  EXPECT_FALSE(fs::exists(address_.path));
+  EXPECT_EQ(AdminGet(address_.path, "/hello", kPatience).error().code(), StatusCode::kNotFound);
+}
+
+TEST_F(AdminServerTest, ReplacesTheSocketOfADeadNode) {
+  LeaveStaleSocket();
+  EXPECT_EQ(AdminGet(address_.path, "/hello", kPatience).error().code(), StatusCode::kNotFound);
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server) << server.error().message();
+  EXPECT_TRUE(AdminGet(address_.path, "/hello", kPatience));
+}
+
+TEST_F(AdminServerTest, LeavesALivingNodesSocketAlone) {
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server);
+  auto second = AdminServer::Start(address_, Routes());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), StatusCode::kLocked);
+  EXPECT_TRUE(AdminGet(address_.path, "/hello", kPatience));
+}
+
+TEST_F(AdminServerTest, NeverRemovesAFileThatIsNoSocket) {
+  fs::create_directories(address_.path.parent_path());
+  std::ofstream(address_.path) << "mine";
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_FALSE(server);
+  EXPECT_EQ(server.error().code(), StatusCode::kConfiguration);
+  EXPECT_TRUE(fs::is_regular_file(address_.path));
+}
+
+TEST_F(AdminServerTest, AddressesThatCannotBeAreConfigurationErrors) {
+  ListenAddress tcp;
+  tcp.host = "127.0.0.1";
+  tcp.port = 7381;
+  EXPECT_EQ(AdminServer::Start(tcp, Routes()).error().code(), StatusCode::kConfiguration);
+  address_.path = folder_ / std::string(kMaxUnixPathBytes, 'x');
+  EXPECT_EQ(AdminServer::Start(address_, Routes()).error().code(), StatusCode::kConfiguration);
+}
+
+TEST_F(AdminServerTest, RefusesWhatIsTooLargeOrNoHttp) {
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server);
+  EXPECT_NE(Exchange("GET / HTTP/1.1\r\nx: " + std::string(9000, 'y') + "\r\n\r\n").find(" 431 "),
+            std::string::npos);
+  EXPECT_NE(Exchange("POST /hello HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n").find(" 413 "),
+            std::string::npos);
+  EXPECT_NE(Exchange("no such thing\r\n\r\n").find(" 400 "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sluice
