@@ -266,7 +266,8 @@ void InstanceRun::End(TimePoint drain_until, TimePoint now) {
   {
     std::lock_guard lock(mutex_);
     drain_until_ = ending_ ? std::min(drain_until_, drain_until) : drain_until;
-    kill_at_ = std::max(drain_until_, now) + settings_.stop_timeout;
+    // Never later than said before, or a request repeated again and again would never end.
+    kill_at_ = std::min(kill_at_, std::max(drain_until_, now) + settings_.stop_timeout);
     ending_ = true;
     delivery = delivery_.get();
     instance = instance_.get();
@@ -306,7 +307,7 @@ TimePoint InstanceRun::Supervise(TimePoint now) {
     Fail(SinkFault::kRetryable,
          Status(StatusCode::kTimeout,
                 fmt::format("{} has not returned within {} ms", CallName(call.call),
-                            Milliseconds(call.overdue_at - call.since))));
+                            Milliseconds(settings_.start_timeout))));
     return TimePoint::max();
   }
   TimePoint look_again = call.overdue_at;

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/attach.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <ostream>
+#include <vector>
+
+namespace sluice {
+namespace {
+
+constexpr char kStream[] = "demo";
+
+Digest DigestOf(uint64_t height) {
+  return height == 0 ? GenesisDigest(kStream) : Sha256(fmt::format("height {}", height));
+}
+
+SinkPosition At(uint64_t height, uint64_t epoch) {
+  return {false, kStream, Epoch(epoch), Height(height), DigestOf(height)};
+}
+
+SinkPosition WithDigest(SinkPosition position, uint64_t of_height) {
+  position.digest = DigestOf(of_height);
+  return position;
+}
+
+SinkPosition OfStream(SinkPosition position, std::string stream) {
+  position.stream_id = std::move(stream);
+  return position;
+}
+
+struct Row {
+  const char* what;
+  std::optional<SinkPosition> position;
+  uint64_t first;
+  uint64_t journaled;
+  bool first_answer;
+  uint64_t stored;  // 0: no record
+  AttachOutcome outcome;
+  uint64_t base = 0;
+  AttachReason reason = AttachReason::kResumed;
+};
+
+// The instance's epoch is 7.
+const std::vector<Row>& Rows() {
+  using O = AttachOutcome;
+  constexpr AttachReason kGenesis = AttachReason::kGenesis;
+  static const std::vector<Row> rows = {
+      {"empty, all is there", SinkPosition(), 1, 20, true, 0, O::kAttach, 0, kGenesis},
+      {"empty, nothing is there yet", SinkPosition(), 1, 0, true, 0, O::kAttach, 0, kGenesis},
+      {"empty, the beginning is gone", SinkPosition(), 5, 20, true, 0, O::kGap},
+      {"empty, although it has acked", SinkPosition(), 1, 20, true, 9, O::kAttach, 0, kGenesis},
+      {"empty, acked, beginning gone", SinkPosition(), 5, 20, true, 9, O::kGap},
+      {"empty, all was pruned", SinkPosition(), 21, 20, true, 0, O::kGap},
+      {"at height 0", At(0, 3), 1, 20, true, 0, O::kAttach, 0, kGenesis},
+      {"in the middle", At(12, 3), 5, 20, true, 12, O::kAttach, 12},
+      {"in the middle, no record", At(12, 3), 5, 20, true, 0, O::kAttach, 12},
+      {"at J", At(20, 3), 5, 20, true, 12, O::kAttach, 20},
+      {"at J, the journal is empty", At(20, 3), 21, 20, true, 20, O::kAttach, 20},
+      {"at F", At(5, 3), 5, 20, true, 5, O::kAttach, 5},
+      {"at F-1", At(4, 3), 5, 20, true, 4, O::kAttach, 4},
+      {"at F-2", At(3, 3), 5, 20, true, 3, O::kGap},
+      {"above J", At(21, 3), 5, 20, true, 12, O::kAhead, 21},
+      {"above J, later", At(21, 7), 5, 20, false, 12, O::kAhead, 21},
+      {"another digest", WithDigest(At(12, 3), 13), 5, 20, true, 12, O::kDiverged},
+      {"another digest at F-1", WithDigest(At(4, 3), 5), 5, 20, true, 4, O::kDiverged},
+      {"another digest at J", WithDigest(At(20, 3), 19), 5, 20, true, 4, O::kDiverged},
+      {"another digest below F-1", WithDigest(At(2, 3), 5), 5, 20, true, 4, O::kGap},
+      {"another genesis", WithDigest(At(0, 3), 5), 1, 20, true, 0, O::kDiverged},
+      {"another digest, later", WithDigest(At(12, 7), 13), 5, 20, false, 12, O::kDiverged},
+      {"another stream", OfStream(At(12, 3), "other"), 5, 20, true, 12, O::kForeign},
+      {"another stream, later", OfStream(At(12, 3), "other"), 5, 20, false, 12, O::kForeign},
+      {"first answer: the epoch before", At(12, 6), 5, 20, true, 12, O::kAttach, 12},
+      {"first answer: our epoch", At(12, 7), 5, 20, true, 12, O::kForeign},
+      {"first answer: a larger epoch", At(12, 8), 5, 20, true, 12, O::kForeign},
+      {"later: our epoch", At(12, 7), 5, 20, false, 12, O::kAttach, 12},
+      {"later: a larger epoch", At(12, 8), 5, 20, false, 12, O::kFenced},
+      {"no resume, no record", std::nullopt, 1, 20, true, 0, O::kAttach, 0, kGenesis},
+      {"no resume, a record", std::nullopt, 5, 20, true, 9, O::kAttach, 9},
+      {"no resume, at F-1", std::nullopt, 5, 20, true, 4, O::kAttach, 4},
+      {"no resume, below F-1", std::nullopt, 5, 20, true, 3, O::kGap},
+      {"no resume, beginning gone", std::nullopt, 5, 20, true, 0, O::kGap},
+      {"no resume, above J", std::nullopt, 5, 20, true, 21, O::kAhead, 21},
+  };
+  return rows;
+}
+
+AttachQuestion QuestionOf(const Row& row) {
+  AttachQuestion question;
+  question.epoch = Epoch(7);
+  question.stream_id = kStream;
+  question.position = row.position;
+  question.first_answer = row.first_answer;
+  question.first = Height(row.first);
+  question.journaled = Height(row.journaled);
+  question.has_watermark_record = row.stored != 0;
+  question.stored_watermark = Height(row.stored);
+  return question;
+}
+
+TEST(Attach, EverySinkIsAskedWhereItIs) {
+  for (const Row& row : Rows()) {
+    SCOPED_TRACE(row.what);
+    const Result<AttachDecision> decision =
+        DecideAttach(QuestionOf(row), [&](Height height) -> Result<Digest> {
+          // Never asked for what the journal cannot know.
+          EXPECT_GE(height.value() + 1, row.first);
+          EXPECT_LE(height.value(), row.journaled);
+          return DigestOf(height.value());
+        });
+    ASSERT_TRUE(decision);
+    ASSERT_EQ(decision->outcome, row.outcome) << decision->text;
+    if (row.outcome == AttachOutcome::kAttach) {
+      EXPECT_EQ(decision->base.height, Height(row.base));
+      EXPECT_EQ(decision->base.digest, DigestOf(row.base));
+      EXPECT_EQ(decision->reason, row.reason);
+    } else {
+      EXPECT_FALSE(decision->text.empty());
+    }
+    if (row.outcome == AttachOutcome::kAhead) {
+      EXPECT_EQ(decision->base.height, Height(row.base));
+    }
+  }
+}
+
+TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
+  Row row{"", SinkPosition(), 5, 20, true, 9, AttachOutcome::kGap};
+  auto digest = [](Height height) -> Result<Digest> { return DigestOf(height.value()); };
+  const Result<AttachDecision> decision = DecideAttach(QuestionOf(row), digest);
+  ASSERT_TRUE(decision);
+  EXPECT_EQ(decision->text,
+            "the sink is empty although it has acked heights, and the journal begins at 5: heights "
+            "1 to 4 are missing; give the sink a copy that reaches further, or reset it");
+}
+
+TEST(Attach, AJournalThatCannotAnswerIsAnError) {
+  Row row{"", At(12, 3), 5, 20, true, 9, AttachOutcome::kAttach};
+  const Result<AttachDecision> decision = DecideAttach(
+      QuestionOf(row),
+      [](Height) -> Result<Digest> { return Error(StatusCode::kIo, "the disk does not answer"); });
+  ASSERT_FALSE(decision);
+  EXPECT_EQ(decision.error().code(), StatusCode::kIo);
+}
+
+}  // namespace
+}  // namespace sluice
