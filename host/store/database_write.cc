@@ -46,6 +46,16 @@ void CheckChain(const std::vector<Entry>& entries, Height height, Digest digest)
   }
 }
 
+records::Heads HeadsAfter(const WriteGroup& group, const Standing& before) {
+  records::Heads heads{before.committed, before.journaled};
+  if (!group.commits.empty()) {
+    const ChangeSet& last = *group.commits.back().change_set;
+    heads.committed = {last.height(), last.digest(), group.epoch};
+  }
+  if (!group.journal.empty()) heads.journaled = group.journal.back().change_set->height();
+  return heads;
+}
+
 }  // namespace
 
 Status RocksDatabase::Write(const WriteGroup& group) {
@@ -56,7 +66,7 @@ Status RocksDatabase::Write(const WriteGroup& group) {
   const Height prune_through = PlanPruning(group, before);
   if (!HasMoreThanPruning(group) && prune_through.value() == 0) return Status::Ok();
 
-  FillBatch(use, group);
+  FillBatch(use, group, before);
   if (prune_through.value() != 0) {
     const std::string from = records::JournalKey(before.journal_first);
     const std::string to = records::JournalKey(prune_through + 1);
@@ -67,10 +77,8 @@ Status RocksDatabase::Write(const WriteGroup& group) {
 
   rocksdb::WriteOptions options;
   options.sync = (group.sync && options_.sync) || group.force_sync;
-  const Height height = group.journal.empty()
-                            ? (group.commits.empty() ? before.committed.height
-                                                     : group.commits.back().change_set->height())
-                            : group.journal.back().change_set->height();
+  const Height height = group.journal.empty() ? HeadsAfter(group, before).committed.height
+                                              : group.journal.back().change_set->height();
   Failpoint("store.write.before", height.value());
   const rocksdb::Status written = use->db->Write(options, &batch_);
   if (!written.ok()) {
@@ -91,7 +99,8 @@ void RocksDatabase::CheckOrder(const WriteGroup& group, const Standing& standing
                "what is committed has been journaled");
 }
 
-void RocksDatabase::FillBatch(const RocksHandle::Use& use, const WriteGroup& group) {
+void RocksDatabase::FillBatch(const RocksHandle::Use& use, const WriteGroup& group,
+                              const Standing& before) {
   if (batch_.GetDataSize() > kKeepBatchBytes) {
     batch_ = rocksdb::WriteBatch();
   } else {
@@ -99,6 +108,10 @@ void RocksDatabase::FillBatch(const RocksHandle::Use& use, const WriteGroup& gro
   }
   PutJournal(use, group);
   PutCommits(use, group);
+  if (!group.journal.empty() || !group.commits.empty()) {
+    batch_.Put(use->records, ToSlice(records::kHeadsKey),
+               records::EncodeHeads(HeadsAfter(group, before)));
+  }
   if (group.unacked) {
     std::string key(records::kUnackedPrefix);
     key.append(records::JournalKey(group.unacked->first));
@@ -149,9 +162,6 @@ void RocksDatabase::PutCommits(const RocksHandle::Use& use, const WriteGroup& gr
     batch_.Put(use->records, records::Key(records::kPositionPrefix, position.source),
                position.state);
   }
-  const ChangeSet& last = *group.commits.back().change_set;
-  batch_.Put(use->records, ToSlice(records::kCommittedKey),
-             records::EncodeCommitted({last.height(), last.digest(), group.epoch}));
 }
 
 Height RocksDatabase::PlanPruning(const WriteGroup& group, const Standing& standing) const {
@@ -184,12 +194,10 @@ void RocksDatabase::TakeOver(const WriteGroup& group, Height pruned_through) {
   pruned_bytes_since_removal_ += removed;
 
   std::lock_guard lock(mutex_);
-  if (!group.commits.empty()) {
-    const ChangeSet& last = *group.commits.back().change_set;
-    standing_.committed = {last.height(), last.digest(), group.epoch};
-  }
+  const records::Heads heads = HeadsAfter(group, standing_);
+  standing_.committed = heads.committed;
+  standing_.journaled = heads.journaled;
   if (!group.journal.empty()) {
-    standing_.journaled = group.journal.back().change_set->height();
     standing_.journaled_digest = group.journal.back().change_set->digest();
   }
   if (pruned_through.value() != 0) standing_.journal_first = pruned_through + 1;

@@ -16,6 +16,7 @@
 #include "store/background_errors.h"
 #include "store/records.h"
 #include "store/rocks_handle.h"
+#include "store/rocks_log.h"
 #include "store/rocks_options.h"
 #include "store/rocks_status.h"
 
@@ -32,21 +33,22 @@ std::string Doing(const DatabaseOptions& options, std::string_view what) {
   return fmt::format("database {}: {}", options.path, what);
 }
 
-// True where RocksDB may make a new database: nothing is there, or what a creation left that a crash
-// cut short. Files without the one that names them are damage, not a new home.
+// True where RocksDB may make a new database: nothing is there, or what a creation left that a
+// crash cut short. Files without the one that names them are damage, not a new home.
 Result<bool> IsNew(const std::string& path) {
   std::error_code error;
   if (fs::exists(fs::path(path) / "CURRENT", error)) return false;
   std::string orphan;
-  for (const auto& entry : fs::directory_iterator(path, error)) {
-    const std::string name = entry.path().filename();
-    const std::string extension = entry.path().extension();
+  fs::directory_iterator entry(path, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    const std::string extension = entry->path().extension();
     if (extension == ".sst" || extension == ".blob" || extension == ".log" ||
         (name.starts_with("MANIFEST-") && name != "MANIFEST-000001")) {
       orphan = name;
     }
   }
-  if (error) {
+  if (error && error != std::errc::no_such_file_or_directory) {
     return Error(StatusCode::kIo, fmt::format("database {}: {}", path, error.message()));
   }
   if (orphan.empty()) return true;
@@ -95,8 +97,9 @@ Result<records::Format> ReadFormat(const DatabaseOptions& options, const OpenedR
   any->SeekToFirst();
   if (any->Valid() || options.read_only) {
     return Error(StatusCode::kInvalid,
-                 Doing(options, "this is no home of this program: it has no format record; choose "
-                                "another home"));
+                 Doing(options,
+                       "this is no home of this program: it has no format record; choose "
+                       "another home"));
   }
   SLUICE_RETURN_IF_ERROR(FromRocks(any->status(), Doing(options, "reading the format")));
   records::Format format;
@@ -151,6 +154,12 @@ Status Complete(const DatabaseOptions& options, const RocksOptions& rocks_option
   return Status::Ok();
 }
 
+// `doing`, and the log file that RocksDB found damaged, if it did.
+std::string WithDamage(const RocksOptions& rocks_options, std::string_view doing) {
+  const std::string damage = static_cast<const RocksLog&>(*rocks_options.db.info_log).damage();
+  return damage.empty() ? std::string(doing) : fmt::format("{}: {}", doing, damage);
+}
+
 std::vector<rocksdb::ColumnFamilyDescriptor> Descriptors(const std::vector<std::string>& names,
                                                          const RocksOptions& rocks_options) {
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
@@ -175,10 +184,11 @@ Result<std::unique_ptr<OpenedRocks>> OpenToWrite(const DatabaseOptions& options)
   rocks_options.db.create_if_missing = is_new;
   rocksdb::DB* db = nullptr;
   Failpoint("store.open.recover.before");
-  SLUICE_RETURN_IF_ERROR(FromRocks(
-      rocksdb::DB::Open(rocks_options.db, options.path, Descriptors(names, rocks_options),
-                        &opened->families, &db),
-      Doing(options, "opening")));
+  const rocksdb::Status recovered = rocksdb::DB::Open(
+      rocks_options.db, options.path, Descriptors(names, rocks_options), &opened->families, &db);
+  if (!recovered.ok()) {
+    return Error(FromRocks(recovered, Doing(options, WithDamage(rocks_options, "opening"))));
+  }
   opened->db.reset(db);
   Failpoint("store.open.recover.after");
   AssignFamilies(options.stores, opened.get());
@@ -215,13 +225,12 @@ Result<std::unique_ptr<OpenedRocks>> TryReadOnly(const DatabaseOptions& options,
 }
 
 // A running node may write out a memtable and remove its log while we read: then files are missing,
-// or, worse, the log is passed over in silence. So an opening counts only where the set of files was
-// the same before and after it.
+// or, worse, the log is passed over in silence. So an opening counts only where the set of files
+// was the same before and after it.
 Result<std::unique_ptr<OpenedRocks>> OpenToRead(const DatabaseOptions& options) {
   std::error_code error;
   if (!fs::exists(fs::path(options.path) / "CURRENT", error)) {
-    SLUICE_ASSIGN_OR_RETURN(const bool is_new, IsNew(options.path));
-    (void)is_new;
+    if (Result<bool> is_new = IsNew(options.path); !is_new) return Error(is_new.error());
     return Error(StatusCode::kNotFound,
                  Doing(options, "there is none yet; start the node once to make it"));
   }
@@ -235,8 +244,9 @@ Result<std::unique_ptr<OpenedRocks>> OpenToRead(const DatabaseOptions& options) 
     opened = TryReadOnly(options, rocks_options);
     if (Fingerprint(options.path) == before) break;
     opened = Error(StatusCode::kBusy,
-                   Doing(options, "a running node changed its files while it was opened to read; "
-                                  "try again"));
+                   Doing(options,
+                         "a running node changed its files while it was opened to read; "
+                         "try again"));
   }
   if (!opened) return opened;
   AssignFamilies({}, opened->get());
@@ -253,13 +263,13 @@ Result<std::unique_ptr<OpenedRocks>> OpenRocks(const DatabaseOptions& options) {
       options.read_only ? OpenToRead(options) : OpenToWrite(options);
   if (!opened) return opened;
   const OpenedRocks& rocks = **opened;
-  const bool whole = rocks.journal != nullptr &&
-                     std::find(rocks.stores.begin(), rocks.stores.end(), nullptr) ==
-                         rocks.stores.end();
+  const bool whole = rocks.journal != nullptr && std::find(rocks.stores.begin(), rocks.stores.end(),
+                                                           nullptr) == rocks.stores.end();
   if (!whole) {
     return Error(StatusCode::kCorruption,
-                 Doing(options, "a column family that the format record names is missing; restore "
-                                "the home from a backup"));
+                 Doing(options,
+                       "a column family that the format record names is missing; restore "
+                       "the home from a backup"));
   }
   return opened;
 }

@@ -47,11 +47,12 @@ std::string EncodeFormat(const Format& format) {
   return out;
 }
 
-std::string EncodeCommitted(const CommittedState& committed) {
+std::string EncodeHeads(const Heads& heads) {
   std::string out;
-  AppendFixed64(&out, committed.height.value());
-  out.append(committed.digest.view());
-  AppendFixed64(&out, committed.epoch.value());
+  AppendFixed64(&out, heads.committed.height.value());
+  out.append(heads.committed.digest.view());
+  AppendFixed64(&out, heads.committed.epoch.value());
+  AppendFixed64(&out, heads.journaled.value());
   return out;
 }
 
@@ -81,14 +82,16 @@ Result<Format> DecodeFormat(std::string_view bytes) {
   return format;
 }
 
-Result<CommittedState> DecodeCommitted(std::string_view bytes) {
+Result<Heads> DecodeHeads(std::string_view bytes) {
   WireReader reader(bytes);
-  CommittedState committed;
+  Heads heads;
+  CommittedState& committed = heads.committed;
   committed.height = Height(reader.ReadFixed64());
   committed.digest = Digest::FromBytes(reader.ReadBytes(sizeof(Digest::bytes))).value_or(Digest());
   committed.epoch = Epoch(reader.ReadFixed64());
-  SLUICE_RETURN_IF_ERROR(Finish(&reader, kCommittedKey));
-  return committed;
+  heads.journaled = Height(reader.ReadFixed64());
+  SLUICE_RETURN_IF_ERROR(Finish(&reader, kHeadsKey));
+  return heads;
 }
 
 Result<uint64_t> DecodeNumber(std::string_view what, std::string_view bytes) {

@@ -76,7 +76,7 @@ class RocksDatabase : public Database {
 
   // --- Write
   void CheckOrder(const WriteGroup& group, const Standing& standing) const;
-  void FillBatch(const RocksHandle::Use& use, const WriteGroup& group);
+  void FillBatch(const RocksHandle::Use& use, const WriteGroup& group, const Standing& before);
   void PutCommits(const RocksHandle::Use& use, const WriteGroup& group);
   void PutJournal(const RocksHandle::Use& use, const WriteGroup& group);
   // How far this write prunes; 0: not at all.

@@ -7,10 +7,27 @@
 
 #include <rocksdb/env.h>
 
-#include <memory>
+#include <cstdarg>
+#include <mutex>
+#include <string>
 
 namespace sluice {
 
-std::shared_ptr<rocksdb::Logger> MakeRocksLog();
+class RocksLog : public rocksdb::Logger {
+ public:
+  RocksLog() : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override;
+  // The configuration of the database, line by line at each opening: nobody asked.
+  void LogHeader(const char*, va_list) override {}
+
+  // The last line about damage in a log file, or empty: RocksDB's status does not name the file.
+  std::string damage() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::string damage_;  // guarded by mutex_
+};
 
 }  // namespace sluice

@@ -20,6 +20,8 @@ namespace {
 // Measured: for small blocks a memtable of this size that stays in the processor's caches is faster
 // than a large one.
 constexpr size_t kStoreMemtableBytes = size_t{4} << 20;
+// How many of them may wait to be written out before writes do.
+constexpr int kMaxMemtables = 4;
 constexpr size_t kRecordsMemtableBytes = size_t{1} << 20;
 // Most journal records are pruned before so much has gathered, and then never become files.
 constexpr size_t kJournalMemtableBytes = size_t{16} << 20;
@@ -36,6 +38,7 @@ rocksdb::ColumnFamilyOptions Family(size_t memtable_bytes,
   table.format_version = 5;
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = memtable_bytes;
+  options.max_write_buffer_number = kMaxMemtables;
   options.compression = rocksdb::kLZ4Compression;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return options;
@@ -60,7 +63,7 @@ RocksOptions OurDefaults() {
 // What no file may change: who reads a home must find what was acknowledged, where it was put.
 void ForceDatabase(rocksdb::DBOptions* options) {
   options->env = rocksdb::Env::Default();
-  options->info_log = MakeRocksLog();
+  options->info_log = std::make_shared<RocksLog>();
   options->info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options->paranoid_checks = true;
   options->wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;

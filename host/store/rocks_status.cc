@@ -33,7 +33,12 @@ std::string_view WhatToDo(StatusCode code) {
 Status FromRocks(const rocksdb::Status& status, std::string_view doing) {
   if (status.ok()) return Status::Ok();
   const StatusCode code = CodeOf(status);
-  return Status(code, fmt::format("{}: {}{}", doing, status.ToString(), WhatToDo(code)));
+  std::string text = status.ToString();
+  // A file that it cannot find it names by the ending that was tried last, LevelDB's.
+  if (const size_t ending = text.find(".ldb"); ending != std::string::npos) {
+    text.replace(ending, 4, ".sst");
+  }
+  return Status(code, fmt::format("{}: {}{}", doing, text, WhatToDo(code)));
 }
 
 }  // namespace sluice

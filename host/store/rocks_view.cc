@@ -159,11 +159,12 @@ class RocksSnapshot : public StateSnapshot {
     if (!use.status().ok()) return use.status();
     std::string bytes;
     const rocksdb::Status status =
-        use->db->Get(ReadAt(held_->get()), use->records, ToSlice(records::kCommittedKey), &bytes);
+        use->db->Get(ReadAt(held_->get()), use->records, ToSlice(records::kHeadsKey), &bytes);
     if (status.IsNotFound()) return Status::Ok();
     SLUICE_RETURN_IF_ERROR(
         FromRocks(status, fmt::format("database {}: reading the committed height", path)));
-    SLUICE_ASSIGN_OR_RETURN(committed_, records::DecodeCommitted(bytes));
+    SLUICE_ASSIGN_OR_RETURN(const records::Heads heads, records::DecodeHeads(bytes));
+    committed_ = heads.committed;
     return Status::Ok();
   }
 

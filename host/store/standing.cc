@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include "base/bytes.h"
 #include "base/failpoint.h"
 #include "store/records.h"
 #include "store/rocks_status.h"
@@ -38,33 +37,6 @@ Status Damaged(std::string_view path, Height height, std::string_view what) {
                             path, height, what));
 }
 
-struct JournalEnds {
-  Height first;
-  Height last;  // first - 1 where the journal is empty
-};
-
-Result<JournalEnds> FindEnds(const OpenedRocks& opened, std::string_view path, Height base) {
-  // Below the base lie range tombstones that are slow to step over.
-  const std::string lower = records::JournalKey(base + 1);
-  const rocksdb::Slice lower_slice(lower);
-  rocksdb::ReadOptions read;
-  read.iterate_lower_bound = &lower_slice;
-  std::unique_ptr<rocksdb::Iterator> iterator(opened.db->NewIterator(read, opened.journal));
-  JournalEnds ends{base + 1, base};
-  iterator->SeekToFirst();
-  if (iterator->Valid()) {
-    const Height first(ReadBigEndian64(ToView(iterator->key())));
-    if (first != ends.first) {
-      return Error(Damaged(path, ends.first, fmt::format("missing; the first is {}", first)));
-    }
-    iterator->SeekToLast();
-    if (iterator->Valid()) ends.last = Height(ReadBigEndian64(ToView(iterator->key())));
-  }
-  SLUICE_RETURN_IF_ERROR(FromRocks(
-      iterator->status(), fmt::format("database {}: reading the ends of the journal", path)));
-  return ends;
-}
-
 // Decodes H+1..J and follows the digests.
 Status CheckWaiting(const OpenedRocks& opened, std::string_view path, Standing* standing) {
   standing->journaled_digest = standing->committed.digest;
@@ -74,7 +46,7 @@ Status CheckWaiting(const OpenedRocks& opened, std::string_view path, Standing* 
     if (!record) {
       if (record.error().code() != StatusCode::kNotFound) return record.error();
       return Damaged(path, h,
-                     fmt::format("missing, between committed height {} and height {}",
+                     fmt::format("missing; the committed height is {}, the journaled one {}",
                                  standing->committed.height, standing->journaled));
     }
     const ChangeSet& change_set = *record->change_set;
@@ -124,23 +96,24 @@ Result<Standing> FindStanding(const OpenedRocks& opened, std::string_view path,
                               std::string_view stream_id) {
   Standing standing;
   standing.committed.digest = GenesisDigest(stream_id);
-  SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> committed,
-                          ReadRecord(opened, path, records::kCommittedKey));
-  if (committed) {
-    SLUICE_ASSIGN_OR_RETURN(standing.committed, records::DecodeCommitted(*committed));
+  SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> heads_bytes,
+                          ReadRecord(opened, path, records::kHeadsKey));
+  if (heads_bytes) {
+    SLUICE_ASSIGN_OR_RETURN(const records::Heads heads, records::DecodeHeads(*heads_bytes));
+    standing.committed = heads.committed;
+    standing.journaled = heads.journaled;
   }
   SLUICE_ASSIGN_OR_RETURN(const uint64_t epoch, ReadNumber(opened, path, records::kEpochKey));
   standing.epoch = Epoch(epoch);
   SLUICE_ASSIGN_OR_RETURN(const uint64_t base, ReadNumber(opened, path, records::kJournalBaseKey));
-  SLUICE_ASSIGN_OR_RETURN(const JournalEnds ends, FindEnds(opened, path, Height(base)));
-  if (ends.last < standing.committed.height) {
-    return Error(Damaged(path, ends.last + 1,
-                         fmt::format("missing, and all after it up to the committed height {}",
-                                     standing.committed.height)));
+  standing.journal_first = Height(base) + 1;
+  if (standing.journaled < standing.committed.height || standing.committed.height < Height(base)) {
+    return Error(StatusCode::kCorruption,
+                 fmt::format("database {}: its records contradict each other: committed height {}, "
+                             "journaled {}, pruned through {}; restore the home from a backup",
+                             path, standing.committed.height, standing.journaled, base));
   }
-  standing.journal_first = ends.first;
-  standing.journaled = ends.last;
-  if (ends.last >= ends.first) standing.journal_bytes = EstimateJournalBytes(opened);
+  if (standing.journaled > Height(base)) standing.journal_bytes = EstimateJournalBytes(opened);
   SLUICE_RETURN_IF_ERROR(CheckWaiting(opened, path, &standing));
   return standing;
 }

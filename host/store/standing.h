@@ -22,9 +22,9 @@ struct Standing {
   uint64_t journal_bytes = 0;  // estimate
 };
 
-// kCorruption where the journal does not end at or above H, where a record of F is missing, or
-// where one among H+1..J is missing, damaged, or does not continue the digest chain from H: these
-// are to be rolled forward, so none may be passed over or cut away.
+// kCorruption where a record among H+1..J is missing, damaged, or does not continue the digest
+// chain from H: these are to be rolled forward, so none may be passed over or cut away. Those up to
+// H are checked when they are read, and by Database::VerifyJournal.
 Result<Standing> FindStanding(const OpenedRocks& opened, std::string_view path,
                               std::string_view stream_id);
 
