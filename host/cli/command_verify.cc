@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"

@@ -49,7 +49,8 @@ class AckTracker {
   uint64_t version() const;
 
   // Watermarks that the next batch should carry, marked as stored from now on.
-  std::vector<std::pair<SinkName, Height>> TakeWatermarksToStore();
+  // `at_end`: of every sink that has moved, so that a stopped home shows where each one stood.
+  std::vector<std::pair<SinkName, Height>> TakeWatermarksToStore(bool at_end = false);
 
   // The lowest pin of all sinks; max where there is none.
   Height LowestPin() const;

@@ -269,10 +269,10 @@ Status Node::Stop() {
     }
   }
   if (database_ && tracker_) {
-    // What the sinks acked while they were drained: the next start need not ask the journal for it.
+    // Where the sinks stood in the end, for whoever looks at the stopped home.
     WriteGroup group;
     group.epoch = database_->epoch();
-    group.watermarks = tracker_->TakeWatermarksToStore();
+    group.watermarks = tracker_->TakeWatermarksToStore(true);
     group.sync = true;
     if (Status status = database_->Write(group); !status.ok()) {
       LogWarn(kComponent, "at the end: {}", status.message());

@@ -486,9 +486,18 @@ class WrongTurns(CliTest):
         home.configure(config)
         return home
 
-    def test_a_sink_that_is_ahead(self):
+    def test_a_sink_that_a_newer_epoch_has_written(self):
         home = self.new_home_on_old_sink(CONFIG)
-        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "height 3")
+        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "epoch")
+
+    def test_a_sink_that_is_ahead(self):
+        idle = CONFIG.replace('policy = "all"', 'policy = "fire-and-forget"').replace(
+            'plugin = "file"', 'plugin = "file"\nenabled = false')
+        home = self.new_home_on_old_sink(idle)
+        for _ in range(5):  # each start raises the epoch; the sink's is then an older one
+            self.ok(home.run("replay", "-"))
+        home.configure(CONFIG)
+        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "ahead", "is at 3")
 
     def test_a_sink_of_another_stream(self):
         home = self.new_home_on_old_sink(CONFIG.replace('"demo"', '"other"'))
