@@ -62,13 +62,11 @@ void AckTracker::SetAvailability(const SinkName& sink, SinkAvailability availabi
   Changed(std::move(lock));
 }
 
-void AckTracker::SetStored(const SinkName& sink, Height stored, bool store_always) {
+void AckTracker::SetStored(const SinkName& sink, Height stored, bool is_position) {
   std::lock_guard lock(mutex_);
   Sink* found = Find(sink);
   found->stored = stored;
-  found->store_always = store_always;
-  // Without resume the stored watermark is all that is known; it pins the journal from the start.
-  if (store_always && !found->known && stored > Height()) {
+  if (is_position) {
     found->known = true;
     for (size_t i = 1; i <= 3; ++i) found->watermark[i] = stored;
   }

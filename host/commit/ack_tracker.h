@@ -41,8 +41,9 @@ class AckTracker {
 
   void SetWatermark(const SinkName& sink, AckLevel level, Height watermark, AckLevel highest);
   void SetAvailability(const SinkName& sink, SinkAvailability availability, std::string reason);
-  // How the node stores this sink's watermark: `stored` so far; always, or only that there is one.
-  void SetStored(const SinkName& sink, Height stored, bool store_always);
+  // This sink's watermark as the node stored it before. `is_position`: nobody else will say where the sink
+  // stands (it is disabled), so this is what it pins the journal by.
+  void SetStored(const SinkName& sink, Height stored, bool is_position);
 
   std::vector<Sink> Snapshot() const;
   // Grows with each change; to see cheaply that nothing has happened.

@@ -38,19 +38,23 @@ TEST(AckTracker, NotifiesOfEveryChangeAndOnlyOfChanges) {
   EXPECT_EQ(calls, 2);
 }
 
-TEST(AckTracker, StoresThatASinkHasAckedOnceAndEveryWatermarkWithoutResume) {
+TEST(AckTracker, GivesEachNewWatermarkToBeStoredOnce) {
   AckTracker tracker({kAudit, kKafka});
-  tracker.SetStored(kKafka, Height(3), /*store_always=*/true);
+  tracker.SetStored(kKafka, Height(3), /*is_position=*/false);
   EXPECT_TRUE(tracker.TakeWatermarksToStore().empty());
   tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(1), AckLevel::kDurable);
-  tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(4), AckLevel::kDurable);
-  EXPECT_EQ(tracker.TakeWatermarksToStore().size(), 2u);
-  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(2), AckLevel::kDurable);
-  tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(5), AckLevel::kDurable);
+  tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(3), AckLevel::kDurable);
   auto stored = tracker.TakeWatermarksToStore();
   ASSERT_EQ(stored.size(), 1u);
-  EXPECT_EQ(stored[0].first, kKafka);
-  EXPECT_EQ(stored[0].second, Height(5));
+  EXPECT_EQ(stored[0].first, kAudit);
+  EXPECT_EQ(stored[0].second, Height(1));
+  EXPECT_TRUE(tracker.TakeWatermarksToStore().empty()) << "nothing is new";
+}
+
+TEST(AckTracker, ADisabledSinkPinsTheJournalWhereItWasLeft) {
+  AckTracker tracker({kAudit});
+  tracker.SetStored(kAudit, Height(5), /*is_position=*/true);
+  EXPECT_EQ(tracker.LowestPin(), Height(5));
 }
 
 }  // namespace
