@@ -82,13 +82,12 @@ uint64_t AckTracker::version() const {
   return version_;
 }
 
-std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore(bool at_end) {
+std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore() {
   std::vector<std::pair<SinkName, Height>> result;
   std::lock_guard lock(mutex_);
   for (Sink& sink : sinks_) {
     Height pin = sink.pin();
     if (pin == Height() || pin == sink.stored) continue;
-    if (!at_end && !sink.store_always && sink.stored != Height()) continue;
     sink.stored = pin;
     result.emplace_back(sink.name, pin);
   }

@@ -26,9 +26,8 @@ class AckTracker {
     AckLevel highest = AckLevel::kReceived;
     SinkAvailability availability = SinkAvailability::kJoining;
     std::string reason;
-    bool known = false;         // it has said where it stands
-    bool store_always = false;  // its plugin has no resume: the node stores its watermark
-    Height stored;              // as the node last stored it
+    bool known = false;  // it has said where it stands
+    Height stored;       // as the node last stored it
     Height at(AckLevel level) const { return watermark[static_cast<size_t>(level)]; }
     // The journal keeps everything above this.
     Height pin() const { return known ? at(highest) : Height(); }
@@ -41,17 +40,17 @@ class AckTracker {
 
   void SetWatermark(const SinkName& sink, AckLevel level, Height watermark, AckLevel highest);
   void SetAvailability(const SinkName& sink, SinkAvailability availability, std::string reason);
-  // This sink's watermark as the node stored it before. `is_position`: nobody else will say where the sink
-  // stands (it is disabled), so this is what it pins the journal by.
+  // This sink's watermark as the node stored it before. `is_position`: nobody else will say where
+  // the sink stands (it is disabled), so this is what it pins the journal by.
   void SetStored(const SinkName& sink, Height stored, bool is_position);
 
   std::vector<Sink> Snapshot() const;
   // Grows with each change; to see cheaply that nothing has happened.
   uint64_t version() const;
 
-  // Watermarks that the next batch should carry, marked as stored from now on.
-  // `at_end`: of every sink that has moved, so that a stopped home shows where each one stood.
-  std::vector<std::pair<SinkName, Height>> TakeWatermarksToStore(bool at_end = false);
+  // Watermarks that the next batch should carry, marked as stored from now on: of every sink that
+  // has moved, so that a stopped home shows where each one stood.
+  std::vector<std::pair<SinkName, Height>> TakeWatermarksToStore();
 
   // The lowest pin of all sinks; max where there is none.
   Height LowestPin() const;

@@ -272,7 +272,7 @@ Status Node::Stop() {
     // Where the sinks stood in the end, for whoever looks at the stopped home.
     WriteGroup group;
     group.epoch = database_->epoch();
-    group.watermarks = tracker_->TakeWatermarksToStore(true);
+    group.watermarks = tracker_->TakeWatermarksToStore();
     group.sync = true;
     if (Status status = database_->Write(group); !status.ok()) {
       LogWarn(kComponent, "at the end: {}", status.message());
