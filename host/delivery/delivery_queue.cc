@@ -189,12 +189,17 @@ bool DeliveryQueue::Ack(const AckRange& ack) {
       return false;
     }
   }
+  // The attempt is that of the last batch. Heights below it that are still in flight from an
+  // attempt before are covered, too: what failed was above them.
+  const bool current = Find(ack.last)->attempt == ack.attempt;
   bool stale = false;
   bool moved = false;
   for (Height h = first; h <= ack.last; ++h) {
     Entry* entry = Find(h);
     if (entry->state == State::kAcked) continue;
-    if (entry->state != State::kInFlight || entry->attempt != ack.attempt) {
+    const bool covered = settings_.parallel ? entry->attempt == ack.attempt
+                                            : current && entry->attempt <= ack.attempt;
+    if (entry->state != State::kInFlight || !covered) {
       stale = true;
       continue;
     }

@@ -201,20 +201,20 @@ bool SinkDelivery::Reconcile(Lock* lock, SinkInstance* instance) {
   }
   const Base& base = decision->base;
   lock->lock();
-  bool moved = false;
-  if (base.height < before) {
-    LogWarn(settings_.component,
-            "at height {}, although it has acked {}: delivering again from height {}", base.height,
-            before, base.height + 1);
-    queue_->Rebase(base.height, Now());
-    for (std::optional<Height>& told : told_) told.reset();
-    moved = true;
-  } else if (base.height > queue_->watermark()) {
-    queue_->JumpTo(base.height);
-    last_progress_ = Now();
-    moved = true;
+  if (base.height >= before) {
+    // An ack was lost, or is on its way: the sink's own progress is no new base.
+    if (base.height > queue_->watermark()) {
+      queue_->JumpTo(base.height);
+      last_progress_ = Now();
+      Tell(lock);
+    }
+    return true;
   }
-  if (!moved) return true;
+  LogWarn(settings_.component,
+          "at height {}, although it has acked {}: delivering again from height {}", base.height,
+          before, base.height + 1);
+  queue_->Rebase(base.height, Now());
+  for (std::optional<Height>& told : told_) told.reset();
   Tell(lock);
   lock->unlock();
   const bool attached = Attach(instance, base, decision->reason);
@@ -275,7 +275,9 @@ bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
                               const DeliveryQueue::Deliverable& next) {
   const Height height = next.height;
   const DeliveryQueue::Begun begun = queue_->Begin(height);
-  if (queue_->in_flight() == 1) last_progress_ = Now();
+  delivering_ = height;
+  delivering_since_ = Now();
+  if (queue_->in_flight() == 1) last_progress_ = delivering_since_;
   const bool wake = !watched_ && settings_.ack_timeout > Duration::zero();
   if (wake) watched_ = true;
   const uint64_t ready_before = ready_count_;
@@ -301,6 +303,7 @@ bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
   Failpoint("delivery.deliver.after", height.value());
 
   lock->lock();
+  delivering_.reset();
   ApplyResult(height, begun.attempt, ready_before, status);
   const bool watch_busy = busy_ && !watched_ && settings_.stalled_after > Duration::zero();
   if (watch_busy) watched_ = true;
@@ -488,6 +491,19 @@ TimePoint SinkDelivery::CheckOverdue(TimePoint now) {
                                                      Milliseconds(settings_.ack_timeout))));
       }
       look_again = overdue_at;
+    }
+    // A height that is void or acked meanwhile is not in flight, but its deliver may block still.
+    if (delivering_ && queue_->in_flight() == 0 && settings_.ack_timeout > Duration::zero()) {
+      watched_ = true;
+      const TimePoint overdue_at =
+          std::max(delivering_since_, last_progress_) + settings_.ack_timeout;
+      if (now >= overdue_at) {
+        FailLocked(SinkFault::kRetryable,
+                   Status(StatusCode::kTimeout,
+                          fmt::format("deliver of height {} has not returned within {} ms",
+                                      *delivering_, Milliseconds(settings_.ack_timeout))));
+      }
+      look_again = std::min(look_again, overdue_at);
     }
     if (busy_ && settings_.stalled_after > Duration::zero()) {
       const TimePoint overdue_at = std::max(busy_since_, last_progress_) + settings_.stalled_after;

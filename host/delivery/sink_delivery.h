@@ -149,7 +149,9 @@ class SinkDelivery {
   std::optional<HeightError> last_error_;
   std::optional<Height> sink_height_;
   Height newest_enqueued_;
-  TimePoint last_progress_{};  // an ack, or the first height in flight after none
+  TimePoint last_progress_{};         // an ack, or the first height in flight after none
+  std::optional<Height> delivering_;  // the height whose deliver is under way
+  TimePoint delivering_since_{};
   TimePoint busy_since_{};
   uint64_t ready_count_ = 0;
   bool busy_ = false;       // BUSY was answered and ready has not been called since

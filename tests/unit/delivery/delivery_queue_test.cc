@@ -210,6 +210,17 @@ TEST_F(DeliveryQueueTest, AFailureAtAnOrderedSinkVoidsAllLaterHeights) {
   EXPECT_EQ(queue_->retry_count(), 1U);
 }
 
+TEST_F(DeliveryQueueTest, AnAckOfTheNewAttemptCoversWhatIsInFlightFromBeforeTheFailure) {
+  Open(0, 5);
+  EXPECT_EQ(Sent(), "1 2 3 4 5");
+  ASSERT_TRUE(Fail(3));
+  now_ += milliseconds(100);
+  EXPECT_EQ(Sent(), "3 4 5");
+  EXPECT_TRUE(AckRange(0, 4, Attempt(2)));
+  EXPECT_EQ(Watermark(), 4U);
+  EXPECT_EQ(queue_->refused_count(), 0U);
+}
+
 TEST_F(DeliveryQueueTest, AFailureOfWhatIsNotInFlightIsRefused) {
   Open(0, 3);
   EXPECT_EQ(Sent(), "1 2 3");

@@ -135,6 +135,29 @@ TEST_F(SinkFaultsTest, ANackVoidsLaterHeightsAndAllArrive) {
   ExpectReceivedEverythingOnce(Height(40));
 }
 
+// Found by the random faults: the height is void, so it is not in flight, and nobody looked.
+TEST_F(SinkFaultsTest, ADeliverThatBlocksOnAHeightThatIsVoidIsNoticed) {
+  settings_.ack_timeout = milliseconds(30);
+  faults().Set(Kind::kDeliverBlocks, 1, Height(3));
+  world_->options.group = 100;
+  Start();
+  Write(1);
+  ASSERT_TRUE(observer_.WaitForWatermark(Height(1)));
+  Write(2);
+  ASSERT_TRUE(faults().WaitUntilBlocked());
+  InstanceListener* listener = nullptr;
+  {
+    std::lock_guard lock(world_->mutex);
+    listener = world_->newest_listener;
+  }
+  // 2 has been acked or is in flight; 3 is the one that blocks.
+  listener->OnNack(
+      {Epoch(epoch_), Attempt(1), Height(3), StatusCode::kRetry, Duration::zero(), ""});
+  ASSERT_TRUE(observer_.WaitForWatermark(Height(3)));
+  EXPECT_EQ(created(), 2);
+  EXPECT_TRUE(Stop());
+}
+
 TEST_F(SinkFaultsTest, ARejectedHeightSuspendsTheSinkAndItIsGone) {
   faults().Set(Kind::kDeliverRejects, 1, Height(2));
   Start();

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <iostream>
 #include <memory>
 #include <set>
 #include <string>
@@ -34,6 +35,7 @@ class SinkLoopTest : public testing::Test {
     settings_.healthy_after = std::chrono::hours(1);
   }
   ~SinkLoopTest() override {
+    if (HasFailure() && loop_) Describe();
     // Whoever is still stuck is let go, so that nothing is left when the process ends.
     world_->faults.Release();
     loop_.reset();
@@ -76,6 +78,16 @@ class SinkLoopTest : public testing::Test {
     }
     EXPECT_EQ(newest, last);
     EXPECT_EQ(world_->system.gap_count(), 0U);
+  }
+
+  // What a failed test wants to know first.
+  void Describe() {
+    const SinkStatus status = loop_->status();
+    std::cout << "lifecycle " << status.lifecycle << " " << status.reason << ", mode "
+              << status.mode << ", watermark " << status.watermark << " of " << journaled()
+              << ", sink at " << world_->system.position().height << ", in flight "
+              << status.in_flight << ", retries " << status.retries << ", refused "
+              << status.stale_acks << ", last error " << status.last_error.text << std::endl;
   }
 
   SinkSettings settings_;
