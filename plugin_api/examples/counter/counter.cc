@@ -49,16 +49,19 @@ class Counter {
     const std::filesystem::path path = json::parse(args.settings()).at("path").get<std::string>();
     path_ = std::filesystem::path(args.home()) / path;
     std::filesystem::create_directories(path_.parent_path());
-    if (std::ifstream in(path_); in) document_ = json::parse(in);
-    if (document_.value("epoch", uint64_t{0}) >= args.epoch()) {
+    stream_id_ = args.stream_id();
+    epoch_ = args.epoch();
+    Read();
+    if (document_.value("epoch", uint64_t{0}) >= epoch_) {
       return Status::Fenced(path_.string() + " is written by a newer start of the node");
     }
-    epoch_ = args.epoch();
     result->level = SLUICE_LEVEL_DURABLE;
     return Status::Ok();
   }
 
+  // Asked again after a failure: what counts is the file, not what this object remembers.
   Status Resume(Position* position) {
+    Read();
     if (!document_.contains("height")) {
       position->SetEmpty();
     } else {
@@ -69,29 +72,42 @@ class Counter {
   }
 
   Status Attach(const AttachArgs& args) {
-    document_["epoch"] = epoch_;
-    if (args.reason != SLUICE_ATTACH_RESUMED) document_.erase("height");
-    return Write(document_);
+    json next = args.reason == SLUICE_ATTACH_GENESIS ? json::object() : document_;
+    return Store(std::move(next), args.height, args.digest);
   }
 
   Status Deliver(const Batch& batch) {
     if (batch.height() <= document_.value("height", uint64_t{0})) return Status::Ok();
     json next = document_;
     for (const sluice_change& change : batch.changes()) {
-      const char* what = change.kind == SLUICE_CHANGE_DELETE ? "deletes" : "sets";
-      json& counts = next["counts"][std::string(View(change.store))];
-      counts[what] = counts.value(what, uint64_t{0}) + 1;
+      if (change.kind != SLUICE_CHANGE_SET && change.kind != SLUICE_CHANGE_DELETE) {
+        if ((change.flags & SLUICE_CHANGE_MUST_UNDERSTAND) == 0) continue;
+        return Status::Unsupported("a kind of change that this version does not know");
+      }
+      const char* what = change.kind == SLUICE_CHANGE_SET ? "sets" : "deletes";
+      json& count = next["counts"][std::string(View(change.store))][what];
+      count = count.is_null() ? 1 : count.get<uint64_t>() + 1;
     }
-    next["stream"] = batch.stream_id();
-    next["epoch"] = batch.epoch();
-    next["height"] = batch.height();
-    next["digest"] = Hex(View(batch.digest()));
+    return Store(std::move(next), batch.height(), batch.digest());
+  }
+
+ private:
+  void Read() {
+    document_ = json::object();
+    if (std::ifstream in(path_); in) document_ = json::parse(in);
+  }
+
+  // The counts and the position to which they belong, in one step.
+  Status Store(json next, uint64_t height, const sluice_digest& digest) {
+    next["stream"] = stream_id_;
+    next["epoch"] = epoch_;
+    next["height"] = height;
+    next["digest"] = Hex(View(digest));
     Status status = Write(next);
     if (status.ok()) document_ = std::move(next);
     return status;
   }
 
- private:
   Status Write(const json& document) {
     const std::string beside = path_.string() + ".new";
     const std::string text = document.dump() + "\n";
@@ -114,8 +130,9 @@ class Counter {
   }
 
   std::filesystem::path path_;
-  json document_ = json::object();
+  std::string stream_id_;
   uint64_t epoch_ = 0;
+  json document_ = json::object();
 };
 
 }  // namespace
