@@ -70,7 +70,7 @@ class PackageTest(unittest.TestCase):
         run("cmake", "-S", examples, "-B", build, *arguments)
         run("cmake", "--build", build)
         plugins = sorted(p.name for p in build.rglob("*.so"))
-        self.assertEqual(plugins, ["counter.so", "hello_c.so", "hello_cpp.so"])
+        self.assertEqual(plugins, ["counter.so", "hello_c.so", "hello_cpp.so", "mirror.so"])
         for plugin in build.rglob("*.so"):
             names = [line.split()[-1] for line in run("nm", "-D", "--defined-only", plugin).splitlines()]
             self.assertEqual(names, ["sluice_plugin_entry_v1"], plugin)
