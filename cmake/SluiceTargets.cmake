@@ -7,8 +7,13 @@ add_library(sluice_compile_options INTERFACE)
 target_compile_options(sluice_compile_options INTERFACE -Wall -Wextra -Wpedantic
   $<$<BOOL:${SLUICE_WERROR}>:-Werror>)
 if(SLUICE_SANITIZE)
+  # The undefined-behaviour checks look at our code, not at the expansions of GoogleTest's macros, on
+  # which they would double the time to compile.
+  string(REPLACE ",undefined" "" sanitize_tests "${SLUICE_SANITIZE}")
+  string(REPLACE "," "$<COMMA>" sanitize_code "${SLUICE_SANITIZE}")
   target_compile_options(sluice_compile_options INTERFACE
-    -fsanitize=${SLUICE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    -fsanitize=$<IF:$<BOOL:$<TARGET_PROPERTY:SLUICE_TEST>>,${sanitize_tests},${sanitize_code}>
+    -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(sluice_compile_options INTERFACE -fsanitize=${SLUICE_SANITIZE})
 endif()
 
