@@ -4,6 +4,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include <filesystem>
+
 #include "store/rocks_options.h"
 #include "store/rocks_status.h"
 
@@ -37,6 +39,8 @@ Result<std::unique_ptr<Baseline>> Baseline::Create(const std::string& path) {
   SLUICE_ASSIGN_OR_RETURN(RocksOptions options, MakeRocksOptions(""));
   rocksdb::Options rocks(options.db, options.store);
   rocks.create_if_missing = true;
+  // Where the folder is not there yet, RocksDB logs that as an error.
+  std::filesystem::create_directories(path);
   rocksdb::DB* db = nullptr;
   SLUICE_RETURN_IF_ERROR(FromRocks(rocksdb::DB::Open(rocks, path, &db), "baseline: " + path));
   return std::make_unique<PlainRocks>(std::unique_ptr<rocksdb::DB>(db));
