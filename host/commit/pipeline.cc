@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/failpoint.h"
@@ -79,6 +80,7 @@ Status Pipeline::CatchUp() {
   std::vector<Height> last;
   TimePoint give_up_at = TimePoint::max();
   for (;;) {
+    SLUICE_RETURN_IF_ERROR(MendStore());
     std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
     // A sink counts once it has said where it stands, and that is at the committed height.
     std::vector<SinkVote> votes(sinks.size());
@@ -286,6 +288,12 @@ void Pipeline::Run() {
       std::lock_guard lock(mutex_);
       if (stopping_) break;
     }
+    if (Status status = MendStore(); !status.ok()) {
+      if (status.code() == StatusCode::kCancelled) break;
+      LogError(kComponent, "{}", status.message());
+      End(std::move(status));
+      return;
+    }
     Plan plan = MakePlan(Now());
     if (plan.halt) {
       LogError(kComponent, "halt: {}", *plan.halt);
@@ -445,6 +453,57 @@ Status Pipeline::Execute(Plan* plan) {
   return Status::Ok();
 }
 
+void Pipeline::NoteStoreFailure(const Status& failure) {
+  {
+    std::lock_guard lock(mutex_);
+    store_failure_ = failure;
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+// Nobody else opens the store again, and there may be no block whose batch would find out.
+Status Pipeline::MendStore() {
+  Status failure;
+  {
+    std::lock_guard lock(mutex_);
+    failure = std::exchange(store_failure_, Status::Ok());
+  }
+  if (failure.ok()) return failure;
+  Duration delay = kFirstSpaceRetry;
+  SLUICE_RETURN_IF_ERROR(ReopenWithSpace(std::move(failure), &delay));
+  SayThereIsSpace();
+  return Status::Ok();
+}
+
+// Closes and opens the database until it takes writes; what is no lack of space is returned.
+Status Pipeline::ReopenWithSpace(Status failure, Duration* delay) {
+  while (failure.code() == StatusCode::kNoSpace) {
+    {
+      std::unique_lock lock(mutex_);
+      if (disk_blocked_.empty()) {
+        LogError(kComponent, "{}; taking no blocks until there is space", failure.message());
+      }
+      disk_blocked_ = failure.message();
+      // While sinks catch up nothing is under way that a stop would have to wait for.
+      auto stopped = [this] { return stopping_ || (intake_stopped_ && !thread_.joinable()); };
+      work_.wait_for(lock, *delay, stopped);
+      if (stopped()) return Status(StatusCode::kCancelled, "stopped while the disk was full");
+    }
+    *delay = std::min(*delay * 2, kLastSpaceRetry);
+    Result<uint64_t> free = database_->FreeDiskBytes();
+    if (free && *free < kSpaceToReopen) continue;
+    failure = database_->Reopen();
+  }
+  return failure;
+}
+
+void Pipeline::SayThereIsSpace() {
+  LogInfo(kComponent, "there is space again; going on at height {}", database_->journaled_height());
+  std::lock_guard lock(mutex_);
+  disk_blocked_.clear();
+}
+
 // A failed write is undecided until the database has been opened again. Then what is there is
 // there, and what is not is written from the same sealed bytes; nothing is executed twice,
 // delivered or answered meanwhile.
@@ -452,20 +511,8 @@ Status Pipeline::WriteWithSpace(WriteGroup* group) {
   Duration delay = kFirstSpaceRetry;
   Status status = database_->Write(*group);
   while (status.code() == StatusCode::kNoSpace) {
-    {
-      std::unique_lock lock(mutex_);
-      if (disk_blocked_.empty()) {
-        LogError(kComponent, "{}; taking no blocks until there is space", status.message());
-      }
-      disk_blocked_ = status.message();
-      work_.wait_for(lock, delay, [this] { return stopping_; });
-      if (stopping_) return Status(StatusCode::kCancelled, "stopped while the disk was full");
-    }
-    delay = std::min(delay * 2, kLastSpaceRetry);
-    Result<uint64_t> free = database_->FreeDiskBytes();
-    if (free && *free < kSpaceToReopen) continue;
-    status = database_->Reopen();
-    if (!status.ok()) continue;
+    SLUICE_RETURN_IF_ERROR(ReopenWithSpace(std::move(status), &delay));
+    status = Status::Ok();
     const Height committed = database_->committed().height;
     const Height journaled = database_->journaled_height();
     std::erase_if(group->commits,
@@ -475,12 +522,7 @@ Status Pipeline::WriteWithSpace(WriteGroup* group) {
     if (!group->commits.empty() || !group->journal.empty() || group->unacked) {
       status = database_->Write(*group);
     }
-    if (status.ok()) {
-      LogInfo(kComponent, "there is space again; going on at height {}",
-              database_->journaled_height());
-      std::lock_guard lock(mutex_);
-      disk_blocked_.clear();
-    }
+    if (status.ok()) SayThereIsSpace();
   }
   return status;
 }

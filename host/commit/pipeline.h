@@ -104,6 +104,10 @@ class Pipeline {
   // No new S1 begins; the write under way is awaited. Heights not journaled are dropped: not taken.
   void Stop();
 
+  // Somebody else's write to the store has failed: it is opened again once there is space, and any
+  // other failure ends the pipeline. From any thread; does not wait.
+  void NoteStoreFailure(const Status& failure);
+
   // OK while it runs and after Stop; else why it ended.
   Status result() const;
 
@@ -131,6 +135,9 @@ class Pipeline {
   void PlanJournal(TimePoint now, Plan* plan);
   void PlanGroup(Plan* plan);
   Status Execute(Plan* plan);
+  Status MendStore();
+  Status ReopenWithSpace(Status failure, Duration* delay);
+  void SayThereIsSpace();
   Status WriteWithSpace(WriteGroup* group);
   void Finished(Plan* plan);
   void End(Status result);
@@ -156,6 +163,7 @@ class Pipeline {
   bool intake_stopped_ = false;          // guarded by mutex_
   bool ended_ = false;                   // guarded by mutex_
   Status result_;                        // guarded by mutex_
+  Status store_failure_;                 // guarded by mutex_: noted, not looked at yet
   std::string intake_blocked_;           // guarded by mutex_: why no block is executed
   std::string disk_blocked_;             // guarded by mutex_: why no block is journaled
   std::vector<std::string> waiting_on_;  // guarded by mutex_

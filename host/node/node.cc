@@ -104,7 +104,12 @@ Status Node::MakeSinks(std::vector<PreparedSink> prepared) {
     environment.library = sink.prepared.library;
     environment.journal = journal_.get();
     environment.observer = this;
-    environment.raise_epoch = [this] { return database_->RaiseEpoch(); };
+    environment.raise_epoch = [this] {
+      Result<Epoch> epoch = database_->RaiseEpoch();
+      // No fault of the sink's, and nothing that trying the sink again would mend.
+      if (!epoch) pipeline_->NoteStoreFailure(epoch.error());
+      return epoch;
+    };
     environment.stream_id = options_.config.node.stream_id;
     environment.home = options_.home;
     sink.loop = std::make_unique<SinkLoop>(sink.prepared.settings, std::move(environment));
