@@ -95,13 +95,18 @@ Result<records::Format> ReadFormat(const DatabaseOptions& options, const OpenedR
   std::unique_ptr<rocksdb::Iterator> any(
       opened.db->NewIterator(rocksdb::ReadOptions(), opened.records));
   any->SeekToFirst();
-  if (any->Valid() || options.read_only) {
+  if (any->Valid()) {
     return Error(StatusCode::kInvalid,
                  Doing(options,
                        "this is no home of this program: it has no format record; choose "
                        "another home"));
   }
   SLUICE_RETURN_IF_ERROR(FromRocks(any->status(), Doing(options, "reading the format")));
+  if (options.read_only) {
+    // The node that made it was stopped half-way: nothing was ever taken.
+    return Error(StatusCode::kNotFound,
+                 Doing(options, "it was not made to its end; start the node once to make it"));
+  }
   records::Format format;
   format.version = 0;  // to be written
   format.stream_id = options.stream_id;
