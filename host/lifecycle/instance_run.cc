@@ -73,14 +73,14 @@ void InstanceRun::Main() {
   const bool attached = Create() && Start() && Attach();
   if (attached) {
     SetPhase(InstancePhase::kAttached);
-    delivery_->Run(instance_.get());
+    delivery_->Run(called_);
   }
   // From an abandoned call on nothing is touched that is not the run's own.
   if (watch_.abandoned()) return;
   SetPhase(InstancePhase::kEnding);
   if (attached) Drain();
   if (watch_.abandoned()) return;
-  if (instance_ != nullptr && !Destroy()) return;
+  if (called_ != nullptr && !Destroy()) return;
   SetPhase(InstancePhase::kNone);
 }
 
@@ -130,6 +130,7 @@ bool InstanceRun::Create() {
     return false;
   }
   std::lock_guard lock(mutex_);
+  called_ = instance->get();
   instance_ = std::move(*instance);
   return true;
 }
@@ -145,7 +146,7 @@ bool InstanceRun::Start() {
   args.filter = settings_.filter;
   if (!watch_.Enter(CallWatch::Call::kStart, After(settings_.start_timeout))) return false;
   Failpoint("lifecycle.start.before");
-  Result<StartResult> result = instance_->Start(args);
+  Result<StartResult> result = called_->Start(args);
   if (!watch_.Leave()) return false;
   Failpoint("lifecycle.start.after");
   if (!result) {
@@ -159,8 +160,7 @@ bool InstanceRun::Start() {
 
 bool InstanceRun::Attach() {
   while (!Ending()) {
-    std::optional<AttachDecision> decision =
-        delivery_->AskPosition(instance_.get(), /*first_answer=*/true);
+    std::optional<AttachDecision> decision = delivery_->AskPosition(called_, /*first_answer=*/true);
     if (!decision) return false;
     if (decision->outcome == AttachOutcome::kAttach) {
       {
@@ -170,7 +170,7 @@ bool InstanceRun::Attach() {
       }
       LogInfo(component_, "attached at height {}, epoch {}, level {}", decision->base.height,
               epoch_, AckLevelName(started_->level));
-      return delivery_->Open(instance_.get(), *started_, decision->base, decision->reason);
+      return delivery_->Open(called_, *started_, decision->base, decision->reason);
     }
     if (decision->outcome != AttachOutcome::kAhead) {
       Fail(FaultOf(decision->outcome), Status(StatusCode::kPlugin, std::move(decision->text)));
@@ -199,7 +199,7 @@ void InstanceRun::Drain() {
   // First the call, then the acks: a sink that groups heights waits for more until it is drained.
   if (!watch_.Enter(CallWatch::Call::kDrain, TimePoint::max())) return;
   Failpoint("lifecycle.drain.before");
-  Status status = instance_->Drain(until - now);
+  Status status = called_->Drain(until - now);
   if (!watch_.Leave()) return;
   Failpoint("lifecycle.drain.after");
   if (!status.ok()) {
@@ -214,7 +214,7 @@ void InstanceRun::Drain() {
 bool InstanceRun::Destroy() {
   if (!watch_.Enter(CallWatch::Call::kDestroy, After(settings_.stop_timeout))) return false;
   Failpoint("lifecycle.destroy.before");
-  instance_->Destroy();
+  called_->Destroy();
   if (!watch_.Leave()) return false;
   Failpoint("lifecycle.destroy.after");
   // Freed here, on its own thread; who looks for it from outside finds none.

@@ -86,6 +86,9 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   std::thread thread_;
   bool failure_taken_ = false;
 
+  // The instance's thread: what it calls, also when the owner has let go of it.
+  SinkInstance* called_ = nullptr;
+
   mutable std::mutex mutex_;  // guards what follows
   // Made by the thread, once; never replaced.
   std::unique_ptr<SinkDelivery> delivery_;

@@ -120,6 +120,8 @@ class FakeSink : public SinkInstance {
   Status Deliver(const Delivery& delivery) override {
     if (options_.group == 0) return system_->Write(*delivery.change_set, delivery.epoch);
     std::lock_guard lock(mutex_);
+    // Delivered before the nack was heard: void, and it comes again with a new attempt.
+    if (delivery.attempt <= nacked_attempt_) return {StatusCode::kPending, ""};
     staged_.push_back(delivery);
     changed_.notify_all();
     return {StatusCode::kPending, ""};
@@ -169,6 +171,7 @@ class FakeSink : public SinkInstance {
       lock.lock();
       if (!go_on) {
         staged_.clear();
+        nacked_attempt_ = first.attempt;
         lock.unlock();
         listener_->OnNack({first.epoch, first.attempt, first.change_set->height(),
                            StatusCode::kRetry, Duration::zero(), "nacked on request"});
@@ -206,6 +209,7 @@ class FakeSink : public SinkInstance {
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<Delivery> staged_;
+  Attempt nacked_attempt_;
   bool stopping_ = false;
   bool draining_ = false;
 };
