@@ -10,7 +10,8 @@ find_package(GTest CONFIG REQUIRED)
 if(SLUICE_SANITIZE)
   set(sluice_test_compile_options -O0)
 else()
-  set(sluice_test_compile_options -O1)
+  # GCC 12 sees array bounds crossed where it inlines std::string at -O1; the host is checked at -O2.
+  set(sluice_test_compile_options -O1 $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>)
 endif()
 
 # GoogleTest's headers, compiled once for all test executables: a third of what a test source costs.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/check.h"
 #include "base/failpoint.h"
@@ -23,11 +24,15 @@ void AckTracker::SetNotify(std::function<void()> notify) {
   notify_ = std::move(notify);
 }
 
-AckTracker::Sink* AckTracker::Find(const SinkName& sink) {
+const AckTracker::Sink* AckTracker::Find(const SinkName& sink) const {
   auto found = std::find_if(sinks_.begin(), sinks_.end(),
                             [&](const Sink& candidate) { return candidate.name == sink; });
   SLUICE_CHECK(found != sinks_.end(), "the tracker knows every configured sink");
   return &*found;
+}
+
+AckTracker::Sink* AckTracker::Find(const SinkName& sink) {
+  return const_cast<Sink*>(std::as_const(*this).Find(sink));
 }
 
 void AckTracker::Changed(std::unique_lock<std::mutex> lock) {
@@ -56,20 +61,30 @@ void AckTracker::SetAvailability(const SinkName& sink, SinkAvailability availabi
                                  std::string reason) {
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
+  if (found->lost) return;  // only a restart asks it again
   if (found->availability == availability && found->reason == reason) return;
   found->availability = availability;
   found->reason = std::move(reason);
   Changed(std::move(lock));
 }
 
-void AckTracker::SetStored(const SinkName& sink, Height stored, bool is_position) {
+void AckTracker::SetStored(const SinkName& sink, Height stored) {
   std::lock_guard lock(mutex_);
+  Find(sink)->stored = stored;
+}
+
+void AckTracker::SetLost(const SinkName& sink) {
+  std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
-  found->stored = stored;
-  if (is_position) {
-    found->known = true;
-    for (size_t i = 1; i <= 3; ++i) found->watermark[i] = stored;
-  }
+  found->lost = true;
+  found->availability = SinkAvailability::kGone;
+  found->reason = "lost: it fell behind the journal's cap";
+  Changed(std::move(lock));
+}
+
+bool AckTracker::IsLost(const SinkName& sink) const {
+  std::lock_guard lock(mutex_);
+  return Find(sink)->lost;
 }
 
 std::vector<AckTracker::Sink> AckTracker::Snapshot() const {
@@ -94,10 +109,12 @@ std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore() {
   return result;
 }
 
-Height AckTracker::LowestPin() const {
+Height AckTracker::LowestPin(Height journal_first) const {
   std::lock_guard lock(mutex_);
   Height lowest(std::numeric_limits<int64_t>::max());
-  for (const Sink& sink : sinks_) lowest = std::min(lowest, sink.pin());
+  for (const Sink& sink : sinks_) {
+    if (!sink.lost && sink.pin() + 1 >= journal_first) lowest = std::min(lowest, sink.pin());
+  }
   return lowest;
 }
 

@@ -27,10 +27,11 @@ class AckTracker {
     SinkAvailability availability = SinkAvailability::kJoining;
     std::string reason;
     bool known = false;  // it has said where it stands
+    bool lost = false;   // it fell behind the journal's cap, which no longer waits for it
     Height stored;       // as the node last stored it
     Height at(AckLevel level) const { return watermark[static_cast<size_t>(level)]; }
     // The journal keeps everything above this.
-    Height pin() const { return known ? at(highest) : Height(); }
+    Height pin() const { return known ? at(highest) : stored; }
   };
 
   explicit AckTracker(std::vector<SinkName> sinks);
@@ -40,9 +41,12 @@ class AckTracker {
 
   void SetWatermark(const SinkName& sink, AckLevel level, Height watermark, AckLevel highest);
   void SetAvailability(const SinkName& sink, SinkAvailability availability, std::string reason);
-  // This sink's watermark as the node stored it before. `is_position`: nobody else will say where
-  // the sink stands (it is disabled), so this is what it pins the journal by.
-  void SetStored(const SinkName& sink, Height stored, bool is_position);
+  // This sink's watermark as the node stored it before: what it pins the journal by until it says
+  // itself where it stands.
+  void SetStored(const SinkName& sink, Height stored);
+  // The journal's cap is reached, and the policy does without this sink.
+  void SetLost(const SinkName& sink);
+  bool IsLost(const SinkName& sink) const;
 
   std::vector<Sink> Snapshot() const;
   // Grows with each change; to see cheaply that nothing has happened.
@@ -52,11 +56,14 @@ class AckTracker {
   // has moved, so that a stopped home shows where each one stood.
   std::vector<std::pair<SinkName, Height>> TakeWatermarksToStore();
 
-  // The lowest pin of all sinks; max where there is none.
-  Height LowestPin() const;
+  // The lowest pin of all sinks that the journal, which begins at `journal_first`, can still serve;
+  // max where there is none. A sink that misses what is gone already is not served by keeping the
+  // rest.
+  Height LowestPin(Height journal_first) const;
 
  private:
   Sink* Find(const SinkName& sink);
+  const Sink* Find(const SinkName& sink) const;
   void Changed(std::unique_lock<std::mutex> lock);
 
   mutable std::mutex mutex_;

@@ -4,80 +4,83 @@
 #include <algorithm>
 
 namespace sluice {
+namespace {
 
-DegradedRanges::DegradedRanges(std::vector<UnackedRange> recorded, std::vector<SinkName> sinks)
-    : names_(std::move(sinks)), left_out_(names_.size(), false), ranges_(std::move(recorded)) {
+bool Contains(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+DegradedRanges::DegradedRanges(std::vector<UnackedRange> recorded, std::vector<SinkName> sinks,
+                               std::vector<bool> may_leave_out)
+    : may_leave_out_(std::move(may_leave_out)),
+      behind_(sinks.size(), false),
+      ranges_(std::move(recorded)) {
+  for (const SinkName& sink : sinks) names_.push_back(sink.str());
   for (const UnackedRange& range : ranges_) {
     if (range.healed) continue;
     for (size_t i = 0; i < names_.size(); ++i) {
-      if (std::find(range.sinks.begin(), range.sinks.end(), names_[i].str()) != range.sinks.end()) {
-        left_out_[i] = true;
-      }
+      if (Contains(range.sinks, names_[i])) behind_[i] = true;
     }
   }
 }
 
 bool DegradedRanges::degraded() const {
-  return std::find(left_out_.begin(), left_out_.end(), true) != left_out_.end();
+  for (size_t i = 0; i < behind_.size(); ++i) {
+    if (LeftOut(i)) return true;
+  }
+  return false;
 }
 
 void DegradedRanges::LeaveOut(const std::vector<size_t>& sinks) {
-  for (size_t sink : sinks) left_out_[sink] = true;
-}
-
-std::vector<std::string> DegradedRanges::NamesOf(const std::vector<size_t>& sinks) const {
-  std::vector<std::string> names;
-  for (size_t sink : sinks) names.push_back(names_[sink].str());
-  return names;
-}
-
-bool DegradedRanges::Continues(Height height, const std::vector<size_t>& missing) const {
-  if (ranges_.empty()) return false;
-  const UnackedRange& open = ranges_.back();
-  return !open.healed && open.last + 1 == height && open.sinks == NamesOf(missing);
+  for (size_t sink : sinks) behind_[sink] = true;
 }
 
 UnackedRange DegradedRanges::Record(Height height, const std::vector<size_t>& missing,
                                     int64_t now_unix_nanos) {
-  if (Continues(height, missing)) {
-    ranges_.back().last = height;
-    return ranges_.back();
+  const bool grows =
+      !ranges_.empty() && !ranges_.back().healed && ranges_.back().last + 1 == height;
+  if (!grows) {
+    UnackedRange range;
+    range.first = height;
+    range.since_unix_nanos = now_unix_nanos;
+    ranges_.push_back(std::move(range));
   }
-  UnackedRange range;
-  range.first = height;
-  range.last = height;
-  range.since_unix_nanos = now_unix_nanos;
-  range.sinks = NamesOf(missing);
-  ranges_.push_back(range);
-  return range;
+  UnackedRange& open = ranges_.back();
+  open.last = height;
+  for (size_t sink : missing) {
+    if (!Contains(open.sinks, names_[sink])) open.sinks.push_back(names_[sink]);
+  }
+  return open;
 }
 
 std::vector<std::string> DegradedRanges::LetIn(std::span<const AckTracker::Sink> sinks,
                                                AckLevel level, Height journaled) {
   std::vector<std::string> let_in;
-  for (size_t i = 0; i < left_out_.size(); ++i) {
-    if (!left_out_[i] || sinks[i].at(level) < journaled) continue;
-    left_out_[i] = false;
-    let_in.push_back(names_[i].str());
+  for (size_t i = 0; i < behind_.size(); ++i) {
+    if (!behind_[i] || sinks[i].at(level) < journaled) continue;
+    behind_[i] = false;
+    let_in.push_back(names_[i]);
   }
   return let_in;
 }
 
-std::optional<UnackedRange> DegradedRanges::TakeHealed() {
+bool DegradedRanges::AllLetIn(const UnackedRange& range) const {
+  return std::all_of(range.sinks.begin(), range.sinks.end(), [this](const std::string& sink) {
+    auto found = std::find(names_.begin(), names_.end(), sink);
+    return found != names_.end() && !behind_[static_cast<size_t>(found - names_.begin())];
+  });
+}
+
+std::vector<UnackedRange> DegradedRanges::TakeHealed() {
+  std::vector<UnackedRange> healed;
   for (UnackedRange& range : ranges_) {
-    if (range.healed) continue;
-    bool missing = false;
-    for (size_t i = 0; i < names_.size(); ++i) {
-      if (left_out_[i] &&
-          std::find(range.sinks.begin(), range.sinks.end(), names_[i].str()) != range.sinks.end()) {
-        missing = true;
-      }
-    }
-    if (missing) continue;
+    if (range.healed || !AllLetIn(range)) continue;
     range.healed = true;
-    return range;
+    healed.push_back(range);
   }
-  return std::nullopt;
+  return healed;
 }
 
 }  // namespace sluice

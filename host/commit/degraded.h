@@ -21,34 +21,36 @@ namespace sluice {
 
 class DegradedRanges {
  public:
-  // `recorded`: as the database has them. Sinks of ranges that are not healed are left out again.
-  DegradedRanges(std::vector<UnackedRange> recorded, std::vector<SinkName> sinks);
+  // `recorded`: as the database has them. Sinks of ranges that are not healed are behind; those
+  // that `may_leave_out` says (the policy names them and degrades) are left out of decisions again.
+  DegradedRanges(std::vector<UnackedRange> recorded, std::vector<SinkName> sinks,
+                 std::vector<bool> may_leave_out);
 
+  // Whether any sink is left out now.
   bool degraded() const;
-  bool LeftOut(size_t sink) const { return left_out_[sink]; }
+  bool LeftOut(size_t sink) const { return behind_[sink] && may_leave_out_[sink]; }
   void LeaveOut(const std::vector<size_t>& sinks);
 
-  // Whether `height`, missed by `missing`, would grow the open range rather than begin another.
-  bool Continues(Height height, const std::vector<size_t>& missing) const;
-  // `height` commits without the left-out sinks that have not acked it. Returns the record that
-  // must be in the same batch: the open range, grown by this height, or a new one.
+  // `height` commits without these sinks. Returns the record that must be in the same batch: the
+  // open range grown by this height and these sinks, or a new one.
   UnackedRange Record(Height height, const std::vector<size_t>& missing, int64_t now_unix_nanos);
 
   // Lets sinks in again whose watermark at `level` has reached `journaled`. Returns the names let
   // in.
   std::vector<std::string> LetIn(std::span<const AckTracker::Sink> sinks, AckLevel level,
                                  Height journaled);
-  // A range whose sinks have all been let in and that is not recorded as healed yet; nothing if
-  // none.
-  std::optional<UnackedRange> TakeHealed();
+  // Ranges whose sinks have all been let in and that are not recorded as healed yet, each told
+  // once. A sink that is gone from the configuration has not been let in.
+  std::vector<UnackedRange> TakeHealed();
 
   const std::vector<UnackedRange>& ranges() const { return ranges_; }
 
  private:
-  std::vector<std::string> NamesOf(const std::vector<size_t>& sinks) const;
+  bool AllLetIn(const UnackedRange& range) const;
 
-  std::vector<SinkName> names_;
-  std::vector<bool> left_out_;  // by sink
+  std::vector<std::string> names_;
+  std::vector<bool> may_leave_out_;  // by sink
+  std::vector<bool> behind_;         // by sink: has not caught up since it missed a height
   std::vector<UnackedRange> ranges_;
 };
 

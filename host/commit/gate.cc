@@ -11,13 +11,24 @@ namespace sluice {
 
 Gate::Gate(GateSettings settings, std::vector<UnackedRange> recorded_ranges,
            std::vector<SinkName> sinks)
-    : settings_(std::move(settings)), degraded_(std::move(recorded_ranges), std::move(sinks)) {}
+    : settings_(std::move(settings)), degraded_(std::move(recorded_ranges), sinks, [&] {
+        // After a change of the policy or of on_failure, what was left out before is waited for
+        // again.
+        std::vector<bool> may_leave_out(sinks.size());
+        for (size_t i = 0; i < sinks.size(); ++i) {
+          may_leave_out[i] =
+              settings_.on_failure == OnFailure::kDegrade && settings_.policy.Involves(i);
+        }
+        return may_leave_out;
+      }()) {}
 
 std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const {
   std::vector<SinkVote> votes(sinks.size());
   for (size_t i = 0; i < sinks.size(); ++i) {
     votes[i].watermark = sinks[i].at(settings_.level);
-    votes[i].availability = sinks[i].availability;
+    // A sink that cannot give the level is as good as gone, however healthy.
+    const bool below_level = sinks[i].known && sinks[i].highest < settings_.level;
+    votes[i].availability = below_level ? SinkAvailability::kGone : sinks[i].availability;
     votes[i].left_out = degraded_.LeftOut(i);
   }
   return votes;
@@ -42,7 +53,7 @@ GateStep Gate::Step(Height height, TimePoint delivered_at, std::span<const AckTr
     }
     case Verdict::kUnsatisfiable:
     case Verdict::kTimedOut:
-      return Fail(height, std::move(decision), sinks, now);
+      return Fail(height, std::move(decision), delivered_at, sinks, now);
   }
   SLUICE_CHECK(false, "every verdict is handled");
 }
@@ -62,8 +73,8 @@ GateStep Gate::Commit(Height height, const Decision& decision,
   return step;
 }
 
-GateStep Gate::Fail(Height height, Decision decision, std::span<const AckTracker::Sink> sinks,
-                    TimePoint now) {
+GateStep Gate::Fail(Height height, Decision decision, TimePoint delivered_at,
+                    std::span<const AckTracker::Sink> sinks, TimePoint now) {
   GateStep step;
   step.waiting_on = decision.waiting_on;
   bool first_time = !failing_since_.has_value();
@@ -88,18 +99,31 @@ GateStep Gate::Fail(Height height, Decision decision, std::span<const AckTracker
       return step;
     case OnFailure::kWait:
       return step;
-    case OnFailure::kDegrade: {
-      degraded_.LeaveOut(decision.waiting_on);
-      Decision without = DecideNow(height, sinks);
-      SLUICE_CHECK(without.verdict == Verdict::kSatisfied,
-                   "leaving out all that is waited for satisfies every term");
-      std::string reason = std::move(step.reason);
-      step = Commit(height, without, sinks, now);
-      step.reason = std::move(reason);
-      return step;
-    }
+    case OnFailure::kDegrade:
+      return Degrade(height, decision, delivered_at, sinks, now);
   }
   SLUICE_CHECK(false, "every on_failure is handled");
+}
+
+// Leaves out who is to blame and decides again. Before the deadline that is only who is gone: the
+// others still have their time. Each round leaves out at least one more sink, so this ends.
+GateStep Gate::Degrade(Height height, const Decision& decision, TimePoint delivered_at,
+                       std::span<const AckTracker::Sink> sinks, TimePoint now) {
+  std::string reason = Describe(height, decision, sinks);
+  std::vector<SinkVote> votes = Votes(sinks);
+  std::vector<size_t> to_blame;
+  for (size_t sink : decision.waiting_on) {
+    if (decision.verdict == Verdict::kTimedOut ||
+        votes[sink].availability == SinkAvailability::kGone) {
+      to_blame.push_back(sink);
+    }
+  }
+  SLUICE_CHECK(!to_blame.empty(), "a policy that cannot hold lacks a sink that is gone");
+  degraded_.LeaveOut(to_blame);
+  failing_since_.reset();
+  GateStep step = Step(height, delivered_at, sinks, now);
+  step.reason = std::move(reason);
+  return step;
 }
 
 std::string Gate::Describe(Height height, const Decision& decision,

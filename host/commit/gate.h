@@ -63,8 +63,10 @@ class Gate {
   std::vector<SinkVote> Votes(std::span<const AckTracker::Sink> sinks) const;
   GateStep Commit(Height height, const Decision& decision, std::span<const AckTracker::Sink> sinks,
                   TimePoint now);
-  GateStep Fail(Height height, Decision decision, std::span<const AckTracker::Sink> sinks,
-                TimePoint now);
+  GateStep Fail(Height height, Decision decision, TimePoint delivered_at,
+                std::span<const AckTracker::Sink> sinks, TimePoint now);
+  GateStep Degrade(Height height, const Decision& decision, TimePoint delivered_at,
+                   std::span<const AckTracker::Sink> sinks, TimePoint now);
   std::string Describe(Height height, const Decision& decision,
                        std::span<const AckTracker::Sink> sinks) const;
 

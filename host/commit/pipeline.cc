@@ -80,7 +80,9 @@ Status Pipeline::CatchUp() {
   std::vector<Height> last;
   TimePoint give_up_at = TimePoint::max();
   for (;;) {
-    SLUICE_RETURN_IF_ERROR(MendStore());
+    bool mended = false;
+    SLUICE_RETURN_IF_ERROR(MendStore(&mended));
+    if (mended) last.clear();  // a full disk is no lack of progress of the sinks
     std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
     // A sink counts once it has said where it stands, and that is at the committed height.
     std::vector<SinkVote> votes(sinks.size());
@@ -165,6 +167,10 @@ Status Pipeline::RollForward() {
     LogInfo(kComponent, "rolling forward heights {} to {} from the journal", committed_ + 1,
             journaled_);
   }
+  {
+    std::lock_guard lock(mutex_);
+    running_ = true;
+  }
   thread_ = std::thread([this] { Run(); });
   return WaitUntilIdle();
 }
@@ -180,6 +186,9 @@ Status Pipeline::WaitForSlot() {
       intake_blocked_ = blocked;
       if (blocked.empty()) return Status::Ok();
       if (news) LogWarn(kComponent, "no block is taken: {}", blocked);
+      // The committing thread may be able to make room.
+      woken_ = true;
+      work_.notify_one();
       progress_.wait_for(lock, kIntakeCheckInterval);
       continue;
     }
@@ -267,7 +276,9 @@ PipelineStatus Pipeline::status() const {
   status.waiting_on = waiting_on_;
   status.degraded = degraded_;
   status.unacked_ranges = ranges_;
-  status.blocked = disk_blocked_.empty() ? intake_blocked_ : disk_blocked_;
+  status.blocked = !space_blocked_.empty()     ? space_blocked_
+                   : !reserve_blocked_.empty() ? reserve_blocked_
+                                               : intake_blocked_;
   status.gate_p50_seconds = gate_wait_.QuantileSeconds(0.5);
   status.gate_p99_seconds = gate_wait_.QuantileSeconds(0.99);
   return status;
@@ -288,7 +299,8 @@ void Pipeline::Run() {
       std::lock_guard lock(mutex_);
       if (stopping_) break;
     }
-    if (Status status = MendStore(); !status.ok()) {
+    bool mended = false;
+    if (Status status = MendStore(&mended); !status.ok()) {
       if (status.code() == StatusCode::kCancelled) break;
       LogError(kComponent, "{}", status.message());
       End(std::move(status));
@@ -301,8 +313,10 @@ void Pipeline::Run() {
       return;
     }
     if (plan.empty()) {
-      WaitForWake(plan.look_again_at);
-      continue;
+      if (!MakeRoom(&plan)) {
+        WaitForWake(plan.look_again_at);
+        continue;
+      }
     }
     if (Status status = Execute(&plan); !status.ok()) {
       if (status.code() == StatusCode::kCancelled) break;
@@ -318,7 +332,8 @@ void Pipeline::Run() {
 Pipeline::Plan Pipeline::MakePlan(TimePoint now) {
   Plan plan;
   PlanCommits(now, &plan);
-  if (!plan.halt) PlanJournal(now, &plan);
+  // On a halt no new S1 begins, also while what was let through before it is committed.
+  if (!plan.halting) PlanJournal(now, &plan);
   if (!plan.halt && !plan.empty()) PlanGroup(&plan);
   return plan;
 }
@@ -335,10 +350,11 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
   std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
   DegradedRanges& degraded = gate_.degraded();
   LetIn(sinks);
-  if (std::optional<UnackedRange> healed = degraded.TakeHealed()) {
-    LogInfo(kComponent, "unacked heights {} to {} are healed", healed->first, healed->last);
-    plan->group.unacked = std::move(healed);
+  for (UnackedRange& healed : degraded.TakeHealed()) {
+    LogInfo(kComponent, "unacked heights {} to {} are healed", healed.first, healed.last);
+    plan->group.unacked.push_back(std::move(healed));
   }
+  const size_t healed_count = plan->group.unacked.size();
   std::vector<size_t> waiting_on;
   while (!at_gate_.empty()) {
     Waiting& front = at_gate_.front();
@@ -350,6 +366,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
     }
     if (step.kind == GateStep::Kind::kHalt) {
       // What the gate has let through before is committed first; the halt comes again at once.
+      plan->halting = true;
       if (plan->commits.empty()) plan->halt = std::move(step.reason);
       break;
     }
@@ -359,9 +376,10 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
       break;
     }
     if (!step.missing.empty()) {
-      // One batch carries one range record.
-      if (plan->group.unacked && !degraded.Continues(height, step.missing)) break;
-      plan->group.unacked = degraded.Record(height, step.missing, WallNanos());
+      UnackedRange range = degraded.Record(height, step.missing, WallNanos());
+      std::vector<UnackedRange>& records = plan->group.unacked;
+      if (records.size() > healed_count && records.back().first == range.first) records.pop_back();
+      records.push_back(std::move(range));
       plan->group.force_sync = true;  // a decision to degrade is durable before it is answered
     }
     Failpoint("commit.s4.after", height.value());
@@ -373,7 +391,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
   waiting_on_.clear();
   for (size_t sink : waiting_on) waiting_on_.push_back(sinks[sink].name.str());
   degraded_ = degraded.degraded();
-  if (plan->group.unacked) ranges_ = degraded.ranges();
+  if (!plan->group.unacked.empty()) ranges_ = degraded.ranges();
 }
 
 // S1: everything that is sealed, in one batch, unless the disk is about to be full.
@@ -391,14 +409,14 @@ void Pipeline::PlanJournal(TimePoint now, Plan* plan) {
     if (low != disk_low_) {
       disk_low_ = low;
       std::lock_guard lock(mutex_);
-      disk_blocked_ =
+      reserve_blocked_ =
           low ? fmt::format(
                     "{} bytes are free on the disk, less than journal.disk_reserve = {}; "
                     "make space",
                     *free, settings_.disk_reserve_bytes)
               : "";
       if (low) {
-        LogWarn(kComponent, "no block is taken: {}", disk_blocked_);
+        LogWarn(kComponent, "no block is taken: {}", reserve_blocked_);
       } else {
         LogInfo(kComponent, "there is space again; going on");
       }
@@ -430,13 +448,63 @@ void Pipeline::PlanGroup(Plan* plan) {
   }
   group.epoch = database_->epoch();
   group.sync = !plan->journals.empty();
+  // The pins first: what is pruned must not be above what the same batch stores as watermarks.
+  const Height pruned = PruneThrough(durable_, settings_.retain_blocks);
+  if (pruned > Height()) group.prune_through = pruned;
   auto taken = tracker_->TakeWatermarksToStore();
   watermarks_to_store_.insert(watermarks_to_store_.end(), taken.begin(), taken.end());
   group.watermarks = watermarks_to_store_;
-  Height prune = std::min(durable_, tracker_->LowestPin());
-  if (prune.value() > settings_.retain_blocks) {
-    group.prune_through = prune - settings_.retain_blocks;
+}
+
+// The last height that the journal may forget, where everything up to `committed` is durably
+// committed; 0: none.
+Height Pipeline::PruneThrough(Height committed, uint64_t retain) const {
+  Height prune = std::min(committed, tracker_->LowestPin(database_->journal_first()));
+  return prune.value() > retain ? prune - retain : Height();
+}
+
+// Intake is stopped by the journal's cap, and no block will come whose batch prunes. What is kept
+// besides gives way to the cap; and where only sinks that the policy does without hold the journal,
+// they are lost.
+bool Pipeline::MakeRoom(Plan* plan) {
+  {
+    std::lock_guard lock(mutex_);
+    if (intake_blocked_.empty()) return false;
   }
+  Height through = PruneThrough(committed_, /*retain=*/0);
+  if (through < database_->journal_first()) {
+    if (!GiveUpSinks()) return false;
+    through = PruneThrough(committed_, /*retain=*/0);
+    if (through < database_->journal_first()) return false;
+  }
+  // Synced, this batch makes the commits before it durable, so that they may be forgotten.
+  plan->group.epoch = database_->epoch();
+  plan->group.prune_through = through;
+  plan->group.force_sync = true;
+  return true;
+}
+
+// True where a sink was given up.
+bool Pipeline::GiveUpSinks() {
+  const Height lowest = tracker_->LowestPin(database_->journal_first());
+  if (lowest >= committed_) return false;
+  std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
+  std::vector<SinkName> given_up;
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    if (sinks[i].lost || sinks[i].pin() != lowest) continue;
+    const bool needed = settings_.gate.policy.Involves(i) && !gate_.degraded().LeftOut(i);
+    if (needed) return false;
+    given_up.push_back(sinks[i].name);
+  }
+  for (const SinkName& sink : given_up) {
+    LogError(
+        kComponent,
+        "sink {} is lost: it is at {}, and the journal's cap is reached at height {}; it has to "
+        "start over",
+        sink, lowest, committed_);
+    tracker_->SetLost(sink);
+  }
+  return !given_up.empty();
 }
 
 Status Pipeline::Execute(Plan* plan) {
@@ -463,7 +531,7 @@ void Pipeline::NoteStoreFailure(const Status& failure) {
 }
 
 // Nobody else opens the store again, and there may be no block whose batch would find out.
-Status Pipeline::MendStore() {
+Status Pipeline::MendStore(bool* mended) {
   Status failure;
   {
     std::lock_guard lock(mutex_);
@@ -473,6 +541,7 @@ Status Pipeline::MendStore() {
   Duration delay = kFirstSpaceRetry;
   SLUICE_RETURN_IF_ERROR(ReopenWithSpace(std::move(failure), &delay));
   SayThereIsSpace();
+  *mended = true;
   return Status::Ok();
 }
 
@@ -481,12 +550,12 @@ Status Pipeline::ReopenWithSpace(Status failure, Duration* delay) {
   while (failure.code() == StatusCode::kNoSpace) {
     {
       std::unique_lock lock(mutex_);
-      if (disk_blocked_.empty()) {
+      if (space_blocked_.empty()) {
         LogError(kComponent, "{}; taking no blocks until there is space", failure.message());
       }
-      disk_blocked_ = failure.message();
+      space_blocked_ = failure.message();
       // While sinks catch up nothing is under way that a stop would have to wait for.
-      auto stopped = [this] { return stopping_ || (intake_stopped_ && !thread_.joinable()); };
+      auto stopped = [this] { return stopping_ || (intake_stopped_ && !running_); };
       work_.wait_for(lock, *delay, stopped);
       if (stopped()) return Status(StatusCode::kCancelled, "stopped while the disk was full");
     }
@@ -495,13 +564,16 @@ Status Pipeline::ReopenWithSpace(Status failure, Duration* delay) {
     if (free && *free < kSpaceToReopen) continue;
     failure = database_->Reopen();
   }
+  // What others met meanwhile is mended with it.
+  std::lock_guard lock(mutex_);
+  store_failure_ = Status::Ok();
   return failure;
 }
 
 void Pipeline::SayThereIsSpace() {
   LogInfo(kComponent, "there is space again; going on at height {}", database_->journaled_height());
   std::lock_guard lock(mutex_);
-  disk_blocked_.clear();
+  space_blocked_.clear();
 }
 
 // A failed write is undecided until the database has been opened again. Then what is there is
@@ -519,7 +591,7 @@ Status Pipeline::WriteWithSpace(WriteGroup* group) {
                   [&](const CommitEntry& e) { return e.change_set->height() <= committed; });
     std::erase_if(group->journal,
                   [&](const JournalEntry& e) { return e.change_set->height() <= journaled; });
-    if (!group->commits.empty() || !group->journal.empty() || group->unacked) {
+    if (!group->commits.empty() || !group->journal.empty() || !group->unacked.empty()) {
       status = database_->Write(*group);
     }
     if (status.ok()) SayThereIsSpace();

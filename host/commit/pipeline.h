@@ -54,8 +54,10 @@ struct PipelineSettings {
   GateSettings gate;
   uint64_t window = 8;  // blocks executed ahead of the oldest uncommitted one, itself included
   uint64_t retain_blocks = 100;
-  uint64_t journal_max_bytes = 0;   // intake stops above it; 0: no limit
-  uint64_t journal_max_blocks = 0;  // the same; 0: no limit
+  // Above these, retained blocks are forgotten, then sinks that the policy does without are lost,
+  // and else intake stops; 0: no limit.
+  uint64_t journal_max_bytes = 0;
+  uint64_t journal_max_blocks = 0;
   uint64_t disk_reserve_bytes = 0;  // below it no block is journaled
 };
 
@@ -124,8 +126,9 @@ class Pipeline {
     std::vector<SealedBlock> commits;
     std::vector<SealedBlock> journals;
     std::optional<TimePoint> look_again_at;
+    bool halting = false;  // the gate says halt; first what was let through before is committed
     std::optional<std::string> halt;
-    bool empty() const { return commits.empty() && journals.empty() && !group.unacked; }
+    bool empty() const { return commits.empty() && journals.empty() && group.unacked.empty(); }
   };
 
   void Run();
@@ -135,7 +138,10 @@ class Pipeline {
   void PlanJournal(TimePoint now, Plan* plan);
   void PlanGroup(Plan* plan);
   Status Execute(Plan* plan);
-  Status MendStore();
+  Height PruneThrough(Height committed, uint64_t retain) const;
+  bool MakeRoom(Plan* plan);
+  bool GiveUpSinks();
+  Status MendStore(bool* mended);
   Status ReopenWithSpace(Status failure, Duration* delay);
   void SayThereIsSpace();
   Status WriteWithSpace(WriteGroup* group);
@@ -152,20 +158,22 @@ class Pipeline {
   const std::function<void(const SealedBlock&)> on_committed_;
 
   mutable std::mutex mutex_;
-  std::condition_variable work_;         // the committing thread waits here
-  std::condition_variable progress_;     // everybody else
-  std::deque<SealedBlock> sealed_;       // guarded by mutex_: submitted, not journaled
-  Height submitted_;                     // guarded by mutex_
-  Height committed_;                     // guarded by mutex_
-  Height journaled_;                     // guarded by mutex_
-  bool woken_ = false;                   // guarded by mutex_
-  bool stopping_ = false;                // guarded by mutex_
-  bool intake_stopped_ = false;          // guarded by mutex_
-  bool ended_ = false;                   // guarded by mutex_
-  Status result_;                        // guarded by mutex_
-  Status store_failure_;                 // guarded by mutex_: noted, not looked at yet
-  std::string intake_blocked_;           // guarded by mutex_: why no block is executed
-  std::string disk_blocked_;             // guarded by mutex_: why no block is journaled
+  std::condition_variable work_;      // the committing thread waits here
+  std::condition_variable progress_;  // everybody else
+  std::deque<SealedBlock> sealed_;    // guarded by mutex_: submitted, not journaled
+  Height submitted_;                  // guarded by mutex_
+  Height committed_;                  // guarded by mutex_
+  Height journaled_;                  // guarded by mutex_
+  bool woken_ = false;                // guarded by mutex_
+  bool stopping_ = false;             // guarded by mutex_
+  bool intake_stopped_ = false;       // guarded by mutex_
+  bool ended_ = false;                // guarded by mutex_
+  Status result_;                     // guarded by mutex_
+  Status store_failure_;              // guarded by mutex_: noted, not looked at yet
+  std::string intake_blocked_;        // guarded by mutex_: why no block is executed
+  std::string reserve_blocked_;       // guarded by mutex_: why no block is journaled
+  std::string space_blocked_;         // guarded by mutex_: why nothing is written
+  bool running_ = false;              // guarded by mutex_: the committing thread has been started
   std::vector<std::string> waiting_on_;  // guarded by mutex_
   bool degraded_ = false;                // guarded by mutex_
   std::vector<UnackedRange> ranges_;     // guarded by mutex_

@@ -17,6 +17,7 @@ namespace sluice {
 namespace {
 
 constexpr char kComponent[] = "node";
+constexpr char kDisabled[] = "disabled";
 // How often waiting for sinks looks at them; nobody is woken by their last ack.
 constexpr Duration kSinkCheckInterval = std::chrono::milliseconds(10);
 
@@ -89,9 +90,9 @@ Status Node::MakeSinks(std::vector<PreparedSink> prepared) {
     Sink& sink = sinks_.back();
     const SinkName& name = sink.prepared.settings.name;
     SLUICE_ASSIGN_OR_RETURN(std::optional<Height> stored, database_->SinkWatermark(name));
+    tracker_->SetStored(name, stored.value_or(Height()));
     if (!sink.prepared.enabled) {
-      tracker_->SetStored(name, stored.value_or(Height()), true);
-      tracker_->SetAvailability(name, SinkAvailability::kGone, "disabled");
+      tracker_->SetAvailability(name, SinkAvailability::kGone, kDisabled);
       continue;
     }
     if (!sink.prepared.load_error.ok()) {
@@ -99,7 +100,6 @@ Status Node::MakeSinks(std::vector<PreparedSink> prepared) {
       tracker_->SetAvailability(name, SinkAvailability::kGone, sink.prepared.load_error.message());
       continue;
     }
-    tracker_->SetStored(name, stored.value_or(Height()), false);
     SinkEnvironment environment;
     environment.library = sink.prepared.library;
     environment.journal = journal_.get();
@@ -228,12 +228,12 @@ Status Node::WaitForSinks(Duration patience) {
     std::string behind;
     for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
       watermarks.push_back(sink.pin());
-      if (sink.availability == SinkAvailability::kGone || (sink.known && sink.pin() >= target))
-        continue;
+      if (sink.known && sink.pin() >= target) continue;
+      if (sink.availability == SinkAvailability::kGone) continue;  // named below
       behind += fmt::format("{}sink {} is at {}{}", behind.empty() ? "" : "; ", sink.name,
                             sink.pin(), sink.reason.empty() ? "" : " (" + sink.reason + ")");
     }
-    if (behind.empty()) return Status::Ok();
+    if (behind.empty()) break;
     TimePoint now = Now();
     if (watermarks != last) {
       last = std::move(watermarks);
@@ -247,6 +247,14 @@ Status Node::WaitForSinks(Duration patience) {
                       target, behind, patience / std::chrono::milliseconds(1)));
     }
     std::this_thread::sleep_for(kSinkCheckInterval);
+  }
+  // Not waited for, and not passed over in silence.
+  for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
+    if (sink.availability != SinkAvailability::kGone || sink.reason == kDisabled) continue;
+    if (sink.pin() < database_->committed().height) {
+      LogWarn(kComponent, "sink {} is left behind at height {}: {}", sink.name, sink.pin(),
+              sink.reason);
+    }
   }
   return Status::Ok();
 }
@@ -330,13 +338,14 @@ NodeStatus Node::status() const {
   for (const Sink& sink : sinks_) {
     if (sink.loop) {
       status.sinks.push_back(sink.loop->status());
+      if (tracker_->IsLost(sink.prepared.settings.name)) status.sinks.back().mode = "lost";
       continue;
     }
     SinkStatus idle;
     idle.name = sink.prepared.settings.name.str();
     idle.plugin = sink.prepared.plugin;
     idle.lifecycle = "suspended";
-    idle.reason = sink.prepared.enabled ? sink.prepared.load_error.message() : "disabled";
+    idle.reason = sink.prepared.enabled ? sink.prepared.load_error.message() : kDisabled;
     idle.counted = sink.prepared.settings.counted;
     idle.filter = sink.prepared.settings.filter;
     status.sinks.push_back(std::move(idle));

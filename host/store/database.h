@@ -73,7 +73,7 @@ struct WriteGroup {
   std::vector<CommitEntry> commits;   // in height order, the next after committed()
   std::vector<JournalEntry> journal;  // in height order, the next after journaled_height()
   Epoch epoch;
-  std::optional<UnackedRange> unacked;  // replaces the record that begins at the same height
+  std::vector<UnackedRange> unacked;  // each replaces the record that begins at the same height
   std::vector<std::pair<SinkName, Height>> watermarks;  // of sinks whose plugin has no resume
   Height prune_through;     // the journal forgets heights up to here; 0: none
   bool sync = false;        // durable when Write returns (unless options.sync is false)

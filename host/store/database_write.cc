@@ -30,7 +30,7 @@ constexpr uint64_t kPieceHeights = 64;
 constexpr size_t kKeepBatchBytes = size_t{64} << 20;
 
 bool HasMoreThanPruning(const WriteGroup& group) {
-  return !group.commits.empty() || !group.journal.empty() || group.unacked ||
+  return !group.commits.empty() || !group.journal.empty() || !group.unacked.empty() ||
          !group.watermarks.empty();
 }
 
@@ -112,10 +112,10 @@ void RocksDatabase::FillBatch(const RocksHandle::Use& use, const WriteGroup& gro
     batch_.Put(use->records, ToSlice(records::kHeadsKey),
                records::EncodeHeads(HeadsAfter(group, before)));
   }
-  if (group.unacked) {
+  for (const UnackedRange& range : group.unacked) {
     std::string key(records::kUnackedPrefix);
-    key.append(records::JournalKey(group.unacked->first));
-    batch_.Put(use->records, key, records::EncodeUnacked(*group.unacked));
+    key.append(records::JournalKey(range.first));
+    batch_.Put(use->records, key, records::EncodeUnacked(range));
   }
   for (const auto& [sink, height] : group.watermarks) {
     batch_.Put(use->records, records::Key(records::kWatermarkPrefix, sink.str()),

@@ -20,11 +20,12 @@ TEST(AckTracker, ALevelImpliesThoseBelowIt) {
 
 TEST(AckTracker, TheJournalIsPinnedByTheHighestLevelASinkCanGive) {
   AckTracker tracker({kAudit, kKafka});
-  EXPECT_EQ(tracker.LowestPin(), Height(0)) << "a sink that has not spoken pins everything";
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(0))
+      << "a sink that has not spoken pins everything";
   tracker.SetWatermark(kAudit, AckLevel::kReceived, Height(9), AckLevel::kDurable);
   tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(7), AckLevel::kDurable);
   tracker.SetWatermark(kKafka, AckLevel::kReceived, Height(8), AckLevel::kReceived);
-  EXPECT_EQ(tracker.LowestPin(), Height(7));
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(7));
 }
 
 TEST(AckTracker, NotifiesOfEveryChangeAndOnlyOfChanges) {
@@ -40,7 +41,7 @@ TEST(AckTracker, NotifiesOfEveryChangeAndOnlyOfChanges) {
 
 TEST(AckTracker, GivesEachNewWatermarkToBeStoredOnce) {
   AckTracker tracker({kAudit, kKafka});
-  tracker.SetStored(kKafka, Height(3), /*is_position=*/false);
+  tracker.SetStored(kKafka, Height(3));
   EXPECT_TRUE(tracker.TakeWatermarksToStore().empty());
   tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(1), AckLevel::kDurable);
   tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(3), AckLevel::kDurable);
@@ -51,10 +52,27 @@ TEST(AckTracker, GivesEachNewWatermarkToBeStoredOnce) {
   EXPECT_TRUE(tracker.TakeWatermarksToStore().empty()) << "nothing is new";
 }
 
-TEST(AckTracker, ADisabledSinkPinsTheJournalWhereItWasLeft) {
+TEST(AckTracker, ASinkThatHasNotSpokenPinsTheJournalWhereItWasLeft) {
   AckTracker tracker({kAudit});
-  tracker.SetStored(kAudit, Height(5), /*is_position=*/true);
-  EXPECT_EQ(tracker.LowestPin(), Height(5));
+  tracker.SetStored(kAudit, Height(5));
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(5));
+}
+
+TEST(AckTracker, ASinkThatTheJournalCannotServeAnyMoreDoesNotPinIt) {
+  AckTracker tracker({kAudit, kKafka});
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(50), AckLevel::kDurable);
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(0));
+  EXPECT_EQ(tracker.LowestPin(Height(20)), Height(50)) << "it misses 1 to 19 whatever is kept";
+}
+
+TEST(AckTracker, ALostSinkPinsNothingAndStaysGone) {
+  AckTracker tracker({kAudit, kKafka});
+  tracker.SetWatermark(kAudit, AckLevel::kDurable, Height(50), AckLevel::kDurable);
+  tracker.SetWatermark(kKafka, AckLevel::kDurable, Height(10), AckLevel::kDurable);
+  tracker.SetLost(kKafka);
+  tracker.SetAvailability(kKafka, SinkAvailability::kAvailable, "");
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(50));
+  EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kGone);
 }
 
 }  // namespace

@@ -15,47 +15,76 @@ std::vector<AckTracker::Sink> At(uint64_t a, uint64_t b) {
   return sinks;
 }
 
+const std::vector<bool> kBothMay = {true, true};
+
 TEST(DegradedRanges, NeighbouringHeightsShareOneRecord) {
-  DegradedRanges degraded({}, Names());
+  DegradedRanges degraded({}, Names(), kBothMay);
   degraded.LeaveOut({1});
-  EXPECT_FALSE(degraded.Continues(Height(5), {1}));
   degraded.Record(Height(5), {1}, 10);
-  EXPECT_TRUE(degraded.Continues(Height(6), {1}));
-  UnackedRange range = degraded.Record(Height(6), {1}, 20);
+  UnackedRange range = degraded.Record(Height(6), {0, 1}, 20);
   EXPECT_EQ(range.first, Height(5));
   EXPECT_EQ(range.last, Height(6));
   EXPECT_EQ(range.since_unix_nanos, 10);
-  EXPECT_FALSE(degraded.Continues(Height(8), {1})) << "a height in between did hold";
-  EXPECT_FALSE(degraded.Continues(Height(7), {0, 1})) << "other sinks miss it";
+  EXPECT_EQ(range.sinks, (std::vector<std::string>{"b", "a"})) << "whoever missed any of them";
+  EXPECT_EQ(degraded.Record(Height(8), {1}, 30).first, Height(8)) << "a height in between did hold";
 }
 
 TEST(DegradedRanges, ASinkCountsAgainOnceItHasReachedTheJournaledHeight) {
-  DegradedRanges degraded({}, Names());
+  DegradedRanges degraded({}, Names(), kBothMay);
   degraded.LeaveOut({1});
   degraded.Record(Height(5), {1}, 10);
   EXPECT_TRUE(degraded.LetIn(At(9, 8), AckLevel::kDurable, Height(9)).empty());
   EXPECT_TRUE(degraded.degraded());
-  EXPECT_FALSE(degraded.TakeHealed());
+  EXPECT_TRUE(degraded.TakeHealed().empty());
   EXPECT_EQ(degraded.LetIn(At(9, 9), AckLevel::kDurable, Height(9)),
             (std::vector<std::string>{"b"}));
   EXPECT_FALSE(degraded.degraded());
-  std::optional<UnackedRange> healed = degraded.TakeHealed();
-  ASSERT_TRUE(healed);
-  EXPECT_TRUE(healed->healed);
-  EXPECT_FALSE(degraded.TakeHealed()) << "told once";
+  std::vector<UnackedRange> healed = degraded.TakeHealed();
+  ASSERT_EQ(healed.size(), 1u);
+  EXPECT_TRUE(healed[0].healed);
+  EXPECT_TRUE(degraded.TakeHealed().empty()) << "told once";
   EXPECT_EQ(degraded.ranges().size(), 1u) << "healed ranges stay on record";
 }
 
+TEST(DegradedRanges, EveryRangeOfASinkHealsWithIt) {
+  DegradedRanges degraded({}, Names(), kBothMay);
+  degraded.LeaveOut({0, 1});
+  degraded.Record(Height(5), {0}, 10);
+  degraded.Record(Height(9), {0, 1}, 20);
+  degraded.LetIn(At(9, 0), AckLevel::kDurable, Height(9));
+  ASSERT_EQ(degraded.TakeHealed().size(), 1u);
+  EXPECT_TRUE(degraded.ranges()[0].healed);
+  EXPECT_FALSE(degraded.ranges()[1].healed) << "b misses it";
+}
+
+UnackedRange Open(std::vector<std::string> sinks) {
+  UnackedRange range;
+  range.first = range.last = Height(5);
+  range.sinks = std::move(sinks);
+  return range;
+}
+
 TEST(DegradedRanges, RestartLeavesTheSameSinksOut) {
-  UnackedRange open;
-  open.first = open.last = Height(5);
-  open.sinks = {"b"};
-  UnackedRange healed = open;
+  UnackedRange healed = Open({"a"});
   healed.healed = true;
-  healed.sinks = {"a"};
-  DegradedRanges degraded({healed, open}, Names());
+  DegradedRanges degraded({healed, Open({"b"})}, Names(), kBothMay);
   EXPECT_FALSE(degraded.LeftOut(0));
   EXPECT_TRUE(degraded.LeftOut(1));
+}
+
+TEST(DegradedRanges, APolicyThatDoesNotDegradeLeavesNobodyOutAndStillKnowsWhoIsBehind) {
+  DegradedRanges degraded({Open({"b"})}, Names(), {false, false});
+  EXPECT_FALSE(degraded.LeftOut(1));
+  EXPECT_FALSE(degraded.degraded());
+  EXPECT_TRUE(degraded.TakeHealed().empty());
+  degraded.LetIn(At(9, 9), AckLevel::kDurable, Height(9));
+  EXPECT_EQ(degraded.TakeHealed().size(), 1u);
+}
+
+TEST(DegradedRanges, ASinkThatIsGoneFromTheConfigurationNeverHeals) {
+  DegradedRanges degraded({Open({"removed"})}, Names(), kBothMay);
+  EXPECT_TRUE(degraded.TakeHealed().empty());
+  EXPECT_FALSE(degraded.degraded());
 }
 
 }  // namespace

@@ -147,6 +147,27 @@ TEST_F(GateTest, DegradeStillWaitsForThoseThatAreLeft) {
   EXPECT_EQ(Step(2, 100, 150).kind, Kind::kWait) << "a is not left out";
 }
 
+TEST_F(GateTest, DegradeLeavesOutOnlyWhoIsGoneBeforeTheDeadline) {
+  Make(OnFailure::kDegrade);
+  Gone(1);
+  GateStep step = Step(1, 0, 0);
+  EXPECT_EQ(step.kind, Kind::kWait) << "a is healthy and still has its time";
+  EXPECT_THAT(step.reason, HasSubstr("too few sinks are left"));
+  EXPECT_EQ(step.look_again_at, At(100));
+  EXPECT_EQ(step.waiting_on, (std::vector<size_t>{0}));
+  Acked(0, 1);
+  step = Step(1, 0, 50);
+  EXPECT_EQ(step.kind, Kind::kCommit);
+  EXPECT_EQ(step.missing, (std::vector<size_t>{1}));
+}
+
+TEST_F(GateTest, ASinkBelowTheLevelIsAsGoodAsGone) {
+  Make(OnFailure::kHalt);
+  sinks_[1].known = true;
+  sinks_[1].highest = AckLevel::kReceived;
+  EXPECT_EQ(Step(1, 0, 0).kind, Kind::kHalt);
+}
+
 TEST_F(GateTest, ALateAckMovesTheWatermarkNeverAPastDecision) {
   Make(OnFailure::kDegrade);
   Acked(0, 1);

@@ -91,12 +91,12 @@ TEST_F(DatabaseWriteTest, PositionsAreKeptOneASource) {
 
 TEST_F(DatabaseWriteTest, UnackedRangesAreReplacedByTheirFirstHeight) {
   WriteGroup group;
-  group.unacked = UnackedRange{Height(3), Height(4), false, 17, {"audit", "search"}};
+  group.unacked = {UnackedRange{Height(3), Height(4), false, 17, {"audit", "search"}}};
   ASSERT_TRUE(database_->Write(group).ok());
-  group.unacked->last = Height(300);
-  group.unacked->healed = true;
+  group.unacked[0].last = Height(300);
+  group.unacked[0].healed = true;
   ASSERT_TRUE(database_->Write(group).ok());
-  group.unacked = UnackedRange{Height(1000), Height(1000), false, -5, {}};
+  group.unacked = {UnackedRange{Height(1000), Height(1000), false, -5, {}}};
   group.force_sync = true;
   ASSERT_TRUE(database_->Write(group).ok());
   ASSERT_TRUE(Open());
