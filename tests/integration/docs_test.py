@@ -80,6 +80,30 @@ class ShellBlocks(unittest.TestCase):
         self.assertIn("sink mirror: equal at height 1: 1 keys compared", mirror)
         self.assertIn("a height commits when counts and mirror have acked it", pin)
 
+    def test_grouping_example_compiles(self):
+        (snippet,) = fenced("docs/writing-a-plugin.md", "cpp")
+        source = self.root / "group.cc"
+        source.write_text(f"""#include <sluice/plugin.hpp>
+            using namespace sluice::sdk;
+            class Group {{
+             public:
+              explicit Group(Host host) : host_(host) {{}}
+              Status Start(const StartArgs&, StartResult*);
+              {snippet}
+             private:
+              void Append(std::string_view);
+              Status Sync();
+              void DropWhatIsNotSynced();
+              Host host_;
+              uint64_t group_begin_ = 0, group_size_ = 0;
+            }};
+            SLUICE_PLUGIN(Group, .id = "group", .highest_level = SLUICE_LEVEL_DURABLE)
+            """)
+        done = subprocess.run(
+            ["c++", "-std=c++20", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+             "-I", SOURCE / "plugin_api" / "include", source], capture_output=True)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+
     def test_settings_example_of_a_plugin_is_json(self):
         rows = [json.loads(text) for text in fenced("docs/writing-a-plugin.md", "json")]
         self.assertTrue(rows and all(row["name"] and row["type"] for row in rows[0]))
