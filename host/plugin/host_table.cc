@@ -91,12 +91,16 @@ HostHandle::HostHandle(const InstanceOptions& options, InstanceListener* listene
   table_.get_extension = &HostHandle::GetExtension;
 }
 
-void HostHandle::Close() {
+void HostHandle::Shut() {
   uint32_t calls = calls_.fetch_or(kClosed, std::memory_order_acq_rel) | kClosed;
   while (calls != kClosed) {
     calls_.wait(calls, std::memory_order_acquire);
     calls = calls_.load(std::memory_order_acquire);
   }
+}
+
+void HostHandle::Close() {
+  Shut();
   std::map<const sluice_batch*, RetainedBatch> left;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -108,6 +112,8 @@ void HostHandle::Close() {
             left.size());
   }
 }
+
+void HostHandle::Abandon() { Shut(); }
 
 void HostHandle::Broken(std::string text) {
   LogError(component_, "the plugin broke the ABI: {}", text);

@@ -5,8 +5,8 @@
 // returned: the memory of a handle is therefore never freed (some hundred bytes for each start of
 // an instance), and a call that comes too late is counted and does nothing.
 //
-// Threading: the table's functions on any thread; Close and the accessors on the owner's. A
-// callback in progress holds the handle open: Close waits for it, and callbacks never wait for
+// Threading: the table's functions on any thread; Close, Abandon and the accessors on the owner's.
+// A callback in progress holds the handle open: Close waits for it, and callbacks never wait for
 // anything long. Ownership: handles belong to the process.
 #pragma once
 
@@ -37,6 +37,9 @@ class HostHandle {
   // After it no call reaches the listener. Batches that the plugin still retains are let go:
   // destroy has promised that no thread of it is left.
   void Close();
+  // The same for an instance that was never destroyed: its threads may still read the batches that
+  // they retain, so these are kept for ever.
+  void Abandon();
 
  private:
   HostHandle(const InstanceOptions& options, InstanceListener* listener);
@@ -59,6 +62,8 @@ class HostHandle {
   static void Fail(void* context, int32_t code, sluice_text text) noexcept;
   static const void* GetExtension(void* context, const char* id) noexcept;
 
+  // Turns away calls to come and waits for those in progress.
+  void Shut();
   void Broken(std::string text);
 
   // Set in the constructor.

@@ -44,6 +44,6 @@ void RawInstance::Destroy() {
   handle_->Close();
 }
 
-void RawInstance::Abandon() { handle_->Close(); }
+void RawInstance::Abandon() { handle_->Abandon(); }
 
 }  // namespace sluice

@@ -64,7 +64,9 @@ TEST_F(HostTableTest, TextsAreCleanedAndBounded) {
   endless.replace(4095, 2, "\xC3\xA4");  // the cut falls into a character
   host_->fail(host_->context, SLUICE_FATAL, ToText(endless));
   const std::string kept = frame.Finish(SLUICE_FATAL).message();
-  EXPECT_EQ(kept, std::string(4095, 'x') + "…");
+  std::string expected(4095, 'x');
+  expected += "…";
+  EXPECT_EQ(kept, expected);
   host_->fail(host_->context, SLUICE_FATAL, {nullptr, 5});
   EXPECT_THAT(frame.Finish(SLUICE_FATAL).message(), HasSubstr("gave no reason"));
 }
@@ -158,6 +160,27 @@ TEST_F(HostTableTest, CloseLetsGoOfWhatIsStillRetained) {
   view.reset();
   handle->Close();
   EXPECT_TRUE(watch.expired());
+}
+
+// A thread of the hung instance may read the batch at any time.
+TEST_F(HostTableTest, AbandonKeepsWhatIsRetainedForEver) {
+  HostHandle* const handle = HostHandle::Create({SinkName("orders"), 1U << 20U}, &listener_);
+  auto view = std::make_shared<BatchView>();
+  std::weak_ptr<BatchView> watch = view;
+  view->Fill(MakeDelivery(1), 0);
+  const sluice_batch* batch = view->SelectPart(0);
+  {
+    const CallFrame delivery(handle, &view);
+    EXPECT_EQ(handle->table()->batch_retain(handle->table()->context, batch), SLUICE_OK);
+  }
+  view.reset();
+  handle->Abandon();
+  ASSERT_FALSE(watch.expired());
+  EXPECT_EQ(batch->height, 1U);
+  const uint64_t before = LateHostCallCount();
+  handle->table()->batch_release(handle->table()->context, batch);
+  EXPECT_EQ(LateHostCallCount(), before + 1);
+  EXPECT_FALSE(watch.expired());
 }
 
 TEST_F(HostTableTest, EveryLateCallIsCountedAndDoesNothing) {
