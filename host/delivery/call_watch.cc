@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "delivery/call_watch.h"
 
-#include "plugin/sink_instance.h"
-
 namespace sluice {
 
 std::string_view CallName(CallWatch::Call call) {
@@ -21,6 +19,8 @@ std::string_view CallName(CallWatch::Call call) {
       return "deliver";
     case CallWatch::Call::kDrain:
       return "drain";
+    case CallWatch::Call::kCancel:
+      return "cancel";
     case CallWatch::Call::kDestroy:
       return "destroy";
   }
@@ -31,7 +31,16 @@ bool CallWatch::Enter(Call call, TimePoint overdue_at) {
   {
     std::unique_lock lock(mutex_);
     if (call == Call::kDestroy) {
-      cancelled_.wait(lock, [this] { return !cancelling_; });
+      if (cancelling_) {
+        current_ = {Call::kCancel, Now(), overdue_at};
+        if (overdue_at != TimePoint::max()) {
+          lock.unlock();
+          wake_();
+          lock.lock();
+        }
+        cancelled_.wait(lock, [this] { return !cancelling_; });
+        if (abandoned_) return false;
+      }
     } else if (cancelled_before_) {
       return false;
     }
@@ -58,15 +67,25 @@ bool CallWatch::abandoned() const {
   return abandoned_;
 }
 
-void CallWatch::Cancel(SinkInstance* instance) {
-  std::unique_lock lock(mutex_);
+bool CallWatch::BeginCancel() {
+  std::lock_guard lock(mutex_);
   cancelled_before_ = true;
-  const Call call = current_.call;
-  if (call == Call::kNone || call == Call::kCreate || call == Call::kDestroy || cancelling_) return;
+  switch (current_.call) {
+    case Call::kNone:
+    case Call::kCreate:
+    case Call::kCancel:
+    case Call::kDestroy:
+      return false;
+    default:
+      break;
+  }
+  if (cancelling_) return false;
   cancelling_ = true;
-  lock.unlock();
-  instance->Cancel();
-  lock.lock();
+  return true;
+}
+
+void CallWatch::EndCancel() {
+  std::lock_guard lock(mutex_);
   cancelling_ = false;
   cancelled_.notify_all();
 }

@@ -7,7 +7,8 @@
 // after all, to touch nothing and end. So every call stands between Enter and Leave, and where
 // Leave answers false the thread may use only what it owns itself.
 //
-// Threading: Enter and Leave on the instance's thread, all others on any.
+// Threading: Enter and Leave on the instance's thread, BeginCancel on the control thread, EndCancel
+// on the one that makes the cancel, all others on any.
 #pragma once
 
 #include <condition_variable>
@@ -20,11 +21,9 @@
 
 namespace sluice {
 
-class SinkInstance;
-
 class CallWatch {
  public:
-  enum class Call { kNone, kCreate, kStart, kResume, kAttach, kDeliver, kDrain, kDestroy };
+  enum class Call { kNone, kCreate, kStart, kResume, kAttach, kDeliver, kDrain, kCancel, kDestroy };
 
   struct Current {
     Call call = Call::kNone;
@@ -35,8 +34,9 @@ class CallWatch {
   // `wake`: called without locks when a call begins that has a time of its own to be watched.
   explicit CallWatch(std::function<void()> wake) : wake_(std::move(wake)) {}
 
-  // False where the instance has been cancelled before: the call is not to be made (destroy always
-  // is). `overdue_at`: max where somebody else watches the time.
+  // False where the instance has been cancelled before: the call is not to be made. Destroy always
+  // is, but waits for a cancel that is under way (as the call kCancel), and is not made where the
+  // instance is abandoned meanwhile. `overdue_at`: max where somebody else watches the time.
   [[nodiscard]] bool Enter(Call call, TimePoint overdue_at);
   // False: abandoned meanwhile.
   [[nodiscard]] bool Leave();
@@ -44,9 +44,11 @@ class CallWatch {
   Current current() const;
   bool abandoned() const;
 
-  // Calls the instance's cancel where a call that can be cancelled is under way; later ones are not
-  // made.
-  void Cancel(SinkInstance* instance);
+  // No later call is made. True where a call that can be cancelled is under way and no cancel is:
+  // the instance's cancel is to be called, and EndCancel after it. Cancel may block as any other
+  // call, so never on the control thread.
+  [[nodiscard]] bool BeginCancel();
+  void EndCancel();
   // True where a call is under way; its thread will never touch anything again.
   bool Abandon();
 

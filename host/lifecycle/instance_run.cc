@@ -65,6 +65,8 @@ void InstanceRun::Begin() {
 
 void InstanceRun::Join() {
   if (thread_.joinable()) thread_.join();
+  // Destroy has waited for it.
+  if (canceller_.joinable()) canceller_.join();
 }
 
 // --- the instance's thread ---------------------------------------------------------------------
@@ -274,7 +276,16 @@ void InstanceRun::End(TimePoint drain_until, TimePoint now) {
   }
   const bool at_once = drain_until <= now;
   if (delivery != nullptr) delivery->Stop(at_once);
-  if (at_once && instance != nullptr) watch_.Cancel(instance);
+  if (at_once && instance != nullptr) Cancel(instance);
+}
+
+void InstanceRun::Cancel(SinkInstance* instance) {
+  if (!watch_.BeginCancel()) return;
+  if (canceller_.joinable()) canceller_.join();  // the one before has ended
+  canceller_ = std::thread([self = shared_from_this(), instance] {
+    instance->Cancel();
+    self->watch_.EndCancel();
+  });
 }
 
 TimePoint InstanceRun::Supervise(TimePoint now) {
@@ -294,13 +305,15 @@ TimePoint InstanceRun::Supervise(TimePoint now) {
   }
   const CallWatch::Current call = watch_.current();
   const bool overdue = now >= call.overdue_at;
-  if ((ending && now >= kill_at) || (overdue && call.call == CallWatch::Call::kDestroy)) {
+  const bool last_call =
+      call.call == CallWatch::Call::kCancel || call.call == CallWatch::Call::kDestroy;
+  if ((ending && now >= kill_at) || (overdue && last_call)) {
     return Abandon() ? TimePoint::max() : now + kAbandonRetry;
   }
   if (ending) {
     if (now < drain_until) return std::min(drain_until, call.overdue_at);
     if (delivery != nullptr) delivery->Stop(/*at_once=*/true);
-    if (instance != nullptr) watch_.Cancel(instance);
+    if (instance != nullptr) Cancel(instance);
     return std::min(kill_at, call.overdue_at);
   }
   if (overdue) {
@@ -329,6 +342,7 @@ bool InstanceRun::Abandon() {
   if (delivery_ != nullptr) delivery_->Close();
   if (instance != nullptr) instance->Abandon();
   thread_.detach();
+  if (canceller_.joinable()) canceller_.detach();
   return true;
 }
 

@@ -3,6 +3,7 @@
 // One instance of a sink's plugin, from create to destroy, on a thread of its own that makes all of
 // its calls one after another: create, start, resume, attach, deliver …, drain, destroy. Written as
 // one straight line; who wants something else meanwhile says so and may cancel the call under way.
+// The cancel is made on a second thread, one at a time, for it may block as any other call.
 //
 // A call that never returns leaves the run abandoned: the instance is not destroyed, its thread and
 // all that the thread may still use live on, and nothing of the node is touched any more.
@@ -71,6 +72,8 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   void Drain();
   // False: abandoned.
   bool Destroy();
+  // Has the call under way cancelled, where there is one.
+  void Cancel(SinkInstance* instance);
   void SetPhase(InstancePhase phase);
   bool Ending() const;
   void Fail(SinkFault fault, Status status);
@@ -84,6 +87,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
 
   // Control thread.
   std::thread thread_;
+  std::thread canceller_;  // the last cancel
   bool failure_taken_ = false;
 
   // The instance's thread: what it calls, also when the owner has let go of it.

@@ -102,7 +102,7 @@ class SinkLoop::Impl {
         signal_->Set();
       }
     }
-    // The control thread never enters the plugin but to cancel, so it ends.
+    // The control thread never enters the plugin, so it ends.
     thread_.join();
     return !hung_;
   }

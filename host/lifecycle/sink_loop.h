@@ -3,10 +3,11 @@
 // One control loop for one sink: compares what is desired with what is observed and takes one step
 // at a time (step.h decides, this file acts). It owns the plugin's instance and the delivery to it.
 //
-// Threading: two threads a sink. The control thread runs the loop; it enters the plugin only to
-// cancel, so nothing that a plugin does can block it. The instance's thread (instance_run.h) makes
-// all other calls of the ABI, [control] and [delivery] ones, one after another. All public
-// functions are callable from any thread and none blocks, except Join.
+// Threading: two threads a sink. The control thread runs the loop; it never enters the plugin, so
+// nothing that a plugin does can block it. The instance's thread (instance_run.h) makes all calls
+// of the ABI, [control] and [delivery] ones, one after another; only cancel has a thread of its
+// own, for as long as it takes. All public functions are callable from any thread and none blocks,
+// except Join.
 #pragma once
 
 #include <cstdint>

@@ -239,6 +239,7 @@ class Faults {
     kDrainBlocks,
     kDestroyBlocks,
     kIgnoreCancel,
+    kCancelBlocks,  // after it has reached the blocked call, where kIgnoreCancel is not set
     kCount,
   };
 
@@ -389,7 +390,11 @@ class FaultySink final : public FakeSink {
     }
     return FakeSink::Deliver(delivery);
   }
-  void Cancel() override { world_->faults.Cancel(&cancelled_); }
+  void Cancel() override {
+    world_->faults.Cancel(&cancelled_);
+    const bool never = false;
+    if (Take(Kind::kCancelBlocks)) world_->faults.Block(&never);
+  }
   Status Drain(Duration deadline) override {
     if (Take(Kind::kDrainBlocks)) world_->faults.Block(&cancelled_);
     return FakeSink::Drain(deadline);

@@ -311,6 +311,36 @@ TEST_F(SinkFaultsTest, ADestroyThatBlocksIsAbandoned) {
   EXPECT_EQ(loop_->status().reason, "hung");
 }
 
+// As a cancel that takes the mutex which the stuck deliver holds.
+TEST_F(SinkFaultsTest, ACancelThatBlocksBesideItsCallDoesNotDelayTheStop) {
+  settings_.stop_timeout = milliseconds(30);
+  faults().Set(Kind::kIgnoreCancel, 1);
+  faults().Set(Kind::kCancelBlocks, 1);
+  faults().Set(Kind::kDeliverBlocks, 1, Height(2));
+  Start();
+  Write(3);
+  ASSERT_TRUE(faults().WaitUntilBlocked());
+  loop_->RequestStop(milliseconds(10));
+  ASSERT_TRUE(observer_.WaitForReason("hung"));
+  EXPECT_EQ(faults().taken(Kind::kCancelBlocks), 1);
+  EXPECT_FALSE(loop_->Join(Now()));
+  EXPECT_EQ(abandoned(), 1);
+  EXPECT_EQ(destroyed(), 0);
+}
+
+TEST_F(SinkFaultsTest, ACancelThatBlocksAfterItsCallHasEndedDoesNotDelayTheStop) {
+  settings_.stop_timeout = milliseconds(30);
+  faults().Set(Kind::kCancelBlocks, 1);
+  faults().Set(Kind::kStartBlocks, 1);
+  Start();
+  ASSERT_TRUE(faults().WaitUntilBlocked());
+  loop_->RequestStop(milliseconds(10));
+  ASSERT_TRUE(observer_.WaitForReason("hung"));
+  EXPECT_FALSE(loop_->Join(Now()));
+  EXPECT_EQ(abandoned(), 1);
+  EXPECT_EQ(destroyed(), 0);
+}
+
 TEST_F(SinkFaultsTest, StoppingDrainsWhatIsInFlight) {
   world_->options.group = 100;
   settings_.max_in_flight = 100;
