@@ -109,11 +109,17 @@ class DiskFull(crash.CrashTest):
 
         def case(after, folder):
             home = self.home(folder)
-            done = home.replay(self.source, environment=self.environment(
-                home, full_match="data/", full_after=after))
-            if done.code != 0:
+            control = folder.with_name(folder.name + "full")
+            process = home.start("--json", "replay", self.source, environment=self.environment(
+                home, full_file=control, full_match="data/", full_after=after))
+            # One that is already at work waits for space, however long it takes.
+            self.wait_for(home, process, lambda: "taking no blocks" in home.said() or
+                          "sink" in home.said() and "no space" in home.said().lower())
+            control.unlink(missing_ok=True)
+            code = process.wait(crash.PATIENCE)
+            if code != 0:
                 refused.append(after)
-                expect(done.code in (1, 75) and "no space" in done.err.lower(), done)
+                expect(code == 1 and "no space" in home.said().lower(), code, home.said())
             crash.check_stopped(home, self.reference)
             crash.check_finished(home, self.reference)
 

@@ -70,8 +70,8 @@ class OnFailure(crash.CrashTest):
         home = home_with(self.shop.new(), "never_acks", "all",
                          {"ack_timeout": "1500ms", "recover_timeout": "1s", "on_failure": "wait"})
         process = self.start(home)
-        status = self.wait_for(home, process, lambda s: s["waiting_on"] and s["uptime_seconds"] > 6)
-        self.assertEqual(status["waiting_on"], ["bad"])
+        status = self.wait_for(home, process, lambda s: s["commit"]["waiting_on"] and s["uptime_seconds"] > 6)
+        self.assertEqual(status["commit"]["waiting_on"], ["bad"])
         self.assertEqual(status["height"], 0)
         self.assertLessEqual(status["journaled_height"], home.window)
         process.terminate()
@@ -139,7 +139,7 @@ class OnFailure(crash.CrashTest):
         status = self.wait_for(home, process, lambda s: s["height"] == self.BLOCKS)
         bad = [sink for sink in status["sinks"] if sink["name"] == "bad"][0]
         self.assertEqual(bad["watermark"], 0)
-        self.assertEqual(status["waiting_on"], [])
+        self.assertEqual(status["commit"]["waiting_on"], [])
         self.assertEqual(process.wait(crash.PATIENCE), 1, home.said())
         self.assertIn("is committed, but sink bad is at 0", home.said())
         self.finish(home)

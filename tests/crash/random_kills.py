@@ -27,7 +27,7 @@ def new_home(folder):
 
 
 class Killer:
-    """Runs a home's replay and ends it at an instant; knows how long runs take here."""
+    """Runs a home's replay and ends it at a random instant of the `whole` seconds that it takes."""
 
     def __init__(self, home, chance, whole):
         self.home, self.chance, self.whole = home, chance, whole
@@ -42,6 +42,8 @@ class Killer:
     def once(self):
         process = self.home.start("--json", "replay", FLIGHTS)
         time.sleep(self.instant())
+        # How long a run takes here changes with who else is at work: two kills of three are to hit.
+        self.whole *= 1.1 if process.poll() is None else 0.8
         if self.chance.random() < 0.2:
             process.send_signal(signal.SIGTERM)
             time.sleep(self.chance.uniform(0, 0.05))
@@ -59,14 +61,14 @@ class RandomKills(unittest.TestCase):
         shop = crash.Workshop()
         self.addCleanup(shop.close)
         reference = crash.Reference(shop.folder / "r", FLIGHTS)
-        whole = self.measure(shop, reference)
-        print(f"{reference.height} heights, a whole run takes {whole:.2f} s", flush=True)
+        measured = self.measure(shop, reference)
+        print(f"{reference.height} heights, a whole run takes {measured:.2f} s", flush=True)
         found_at, survived, homes = collections.Counter(), [], []
 
         def series(number, folder):
             """Homes, one after another, until this series has seen its share of the kills."""
             chance = random.Random(f"{crash.SEED} {number}")
-            kills = 0
+            kills, whole = 0, measured
             while kills < KILLS // SERIES:
                 home = new_home(folder / str(len(homes)))
                 killer = Killer(home, chance, whole)
@@ -80,7 +82,7 @@ class RandomKills(unittest.TestCase):
                     if kills + killer.killed >= KILLS // SERIES:
                         break
                 crash.check_finished(home, reference, contents=not kills)
-                kills += killer.killed
+                kills, whole = kills + killer.killed, killer.whole
                 survived.append(killer.killed)
                 homes.append(home)
                 crash.shutil.rmtree(home.folder)
