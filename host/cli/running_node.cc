@@ -54,7 +54,9 @@ Status RunNode(RunPlan plan) {
     Status stopped = node->Stop();
     if (stopped.code() == StatusCode::kTimeout) {
       // A thread of the hung sink still runs in its plugin: no destructor may run under it.
-      Status first = status.ok() ? std::move(stopped) : std::move(status);
+      // Asked to stop while it was starting is no error of its own: the hung sink is.
+      const bool only_asked = status.ok() || status.code() == StatusCode::kCancelled;
+      Status first = only_asked ? std::move(stopped) : std::move(status);
       fflush(nullptr);
       _exit(Fail(first));
     }

@@ -18,6 +18,12 @@ namespace {
 
 constexpr int kSignalledExitBase = 128;  // the shell's convention for "ended by signal N"
 
+// Whether a line can be logged without waiting for whoever reads standard error.
+bool LogTakesALine() {
+  pollfd fd{STDERR_FILENO, POLLOUT, 0};
+  return poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT) != 0;
+}
+
 }  // namespace
 
 SignalStop::SignalStop(std::function<void()> on_stop) : on_stop_(std::move(on_stop)) {
@@ -52,13 +58,14 @@ void SignalStop::Run() {
     if ((fds[1].revents & POLLIN) != 0) return;
     signalfd_siginfo info{};
     if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
-    if (asked) {
-      LogWarn("node", "second signal: ending at once; what is journaled is safe");
-      _exit(kSignalledExitBase + static_cast<int>(info.ssi_signo));
-    }
+    // Nothing may be written before either end: a reader of standard error that is stuck would keep
+    // the node alive, and after the first one the thread must be free for the second.
+    if (asked) _exit(kSignalledExitBase + static_cast<int>(info.ssi_signo));
     asked = true;
-    LogInfo("node", "signal {}: stopping; a second one ends at once", info.ssi_signo);
     on_stop_();
+    if (LogTakesALine()) {
+      LogInfo("node", "signal {}: stopping; a second one ends at once", info.ssi_signo);
+    }
   }
 }
 
