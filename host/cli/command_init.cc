@@ -6,6 +6,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "base/file_system.h"
 #include "base/json_text.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -29,11 +30,8 @@ int RunInit(const CommandLine& line) {
                              there.string())));
     }
   }
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    return Fail(Status(StatusCode::kIo, fmt::format("init: cannot create {}: {}", folder.string(),
-                                                    error.message())));
+  if (Status status = CreateFoldersDurably(folder, line.home); !status.ok()) {
+    return Fail(status.WithContext("init"));
   }
   // Written beside and renamed: an interrupted init leaves no half of a configuration.
   const fs::path file = folder / ConfigFileName(format);
@@ -47,11 +45,15 @@ int RunInit(const CommandLine& line) {
                                                       temporary.string())));
     }
   }
+  // The content before the name that points at it.
+  if (Status status = SyncToDisk(temporary); !status.ok()) return Fail(status.WithContext("init"));
+  std::error_code error;
   fs::rename(temporary, file, error);
   if (error) {
     return Fail(Status(StatusCode::kIo,
                        fmt::format("init: cannot create {}: {}", file.string(), error.message())));
   }
+  if (Status status = SyncToDisk(folder); !status.ok()) return Fail(status.WithContext("init"));
   if (line.json) {
     std::string json = "{\"home\":";
     AppendJsonString(&json, line.home);

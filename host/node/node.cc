@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <system_error>
 #include <thread>
 
 #include "base/failpoint.h"
+#include "base/file_system.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "node/halt_record.h"
@@ -31,11 +31,8 @@ Node::~Node() {
 
 Status Node::OpenDatabase() {
   DatabaseOptions options = MakeDatabaseOptions(options_.config, options_.home);
-  std::error_code error;
-  std::filesystem::create_directories(options.path, error);
-  if (error) {
-    return Status(StatusCode::kIo, fmt::format("home {}: cannot create {}: {}", options_.home,
-                                               options.path, error.message()));
+  if (Status status = CreateFoldersDurably(options.path, options_.home); !status.ok()) {
+    return status.WithContext(fmt::format("home {}", options_.home));
   }
   SLUICE_ASSIGN_OR_RETURN(database_, Database::Open(options));
   return Status::Ok();
@@ -174,7 +171,7 @@ Status Node::Run(Driver* driver) {
   // ever.
   Status idle = pipeline_->WaitUntilIdle();
   if (idle.code() == StatusCode::kCancelled && stop_requested_.load()) {
-    idle = pipeline_->WaitUntilIdle(Now() + options_.config.lifecycle.drain_timeout);
+    idle = pipeline_->WaitUntilIdle(StopDeadline() - options_.config.lifecycle.stop_timeout);
   }
   if (idle.code() == StatusCode::kTimeout) {
     LogWarn(kComponent, "{}; what is journaled is committed at the next start", idle.message());
@@ -259,8 +256,16 @@ Status Node::WaitForSinks(Duration patience) {
   return Status::Ok();
 }
 
+TimePoint Node::StopDeadline() {
+  const LifecycleConfig& lifecycle = options_.config.lifecycle;
+  std::lock_guard lock(mutex_);
+  if (!stop_by_) stop_by_ = Now() + lifecycle.drain_timeout + lifecycle.stop_timeout;
+  return *stop_by_;
+}
+
 void Node::RequestStop() {
   stop_requested_.store(true);
+  StopDeadline();
   std::lock_guard lock(mutex_);
   if (driver_ != nullptr) driver_->Stop();
   if (opened_) pipeline_->StopIntake();
@@ -269,11 +274,13 @@ void Node::RequestStop() {
 Status Node::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
+  const TimePoint deadline = StopDeadline();
   if (pipeline_) pipeline_->Stop();
   const LifecycleConfig& lifecycle = options_.config.lifecycle;
-  const TimePoint deadline = Now() + lifecycle.drain_timeout + lifecycle.stop_timeout;
+  const Duration drain_timeout =
+      std::max(deadline - lifecycle.stop_timeout - Now(), Duration::zero());
   for (Sink& sink : sinks_) {
-    if (sinks_started_ && sink.loop) sink.loop->RequestStop(lifecycle.drain_timeout);
+    if (sinks_started_ && sink.loop) sink.loop->RequestStop(drain_timeout);
   }
   std::string hung;
   for (Sink& sink : sinks_) {

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,9 @@ class Node : private DeliveryPort, private SinkObserver {
   // progress for `patience`; the text names the sinks.
   Status WaitForSinks(Duration patience);
 
-  // Orderly end, within `lifecycle.stop_timeout`. Not OK where a sink hung; everything else has
-  // ended.
+  // Orderly end: what is on its way gets `lifecycle.drain_timeout`, calls that are cancelled then
+  // `lifecycle.stop_timeout`, both counted once, from RequestStop where that was called. Not OK
+  // where a sink hung; everything else has ended.
   Status Stop();
 
   // From any thread, also a signal's: ends Start, Run and WaitForSinks soon.
@@ -98,6 +100,8 @@ class Node : private DeliveryPort, private SinkObserver {
   void OnAvailability(const SinkName& sink, SinkAvailability availability,
                       const std::string& reason) override;
 
+  // When all is to have ended; the first call, which is the begin of the stop, fixes it.
+  TimePoint StopDeadline();
   Status OpenDatabase();
   Status MakeSinks(std::vector<PreparedSink> prepared);
   void OnCommitted(const SealedBlock& block);
@@ -121,9 +125,10 @@ class Node : private DeliveryPort, private SinkObserver {
   bool stopped_ = false;
 
   mutable std::mutex mutex_;
-  bool opened_ = false;       // guarded by mutex_: all of the above is in its place
-  Driver* driver_ = nullptr;  // guarded by mutex_: the one that runs
-  RunSummary summary_;        // guarded by mutex_
+  bool opened_ = false;               // guarded by mutex_: all of the above is in its place
+  Driver* driver_ = nullptr;          // guarded by mutex_: the one that runs
+  RunSummary summary_;                // guarded by mutex_
+  std::optional<TimePoint> stop_by_;  // guarded by mutex_
 };
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "base/failpoint.h"
+#include "base/file_system.h"
 #include "store/rocks_database.h"
 
 namespace sluice {
@@ -15,13 +16,9 @@ namespace fs = std::filesystem;
 Result<std::unique_ptr<Database>> Database::Open(const DatabaseOptions& options) {
   if (options.read_only) return RocksDatabase::Open(options, nullptr);
   const fs::path path(options.path);
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) {
-    return Error(
-        error == std::errc::no_space_on_device ? StatusCode::kNoSpace : StatusCode::kIo,
-        fmt::format("database {}: making its directory: {}", options.path, error.message()));
-  }
+  // Its two folders, data/db, belong to it: their names are durable before anything is in them.
+  Status created = CreateFoldersDurably(path, path.parent_path().parent_path());
+  if (!created.ok()) return Error(created.WithContext(fmt::format("database {}", options.path)));
   // Before anything is read: what another process has open may change at any moment.
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<HomeLock> lock,
                           HomeLock::Acquire(path.parent_path() / "LOCK"));
