@@ -44,6 +44,10 @@ Fault StreamWriter::Open(const Settings& settings, std::unique_ptr<HeightEncoder
     const StreamFile& last = made->files_.back();
     Fault fault = SyncedFile::Open(last.path, last.bytes, &made->file_);
     if (!fault.ok()) return fault;
+    if (settings.fsync) {
+      if (fault = SyncFolder(settings.folder); fault.ok()) fault = made->file_->Sync();
+      if (!fault.ok()) return fault;
+    }
     made->file_has_heights_ = recovered.last_has_heights;
     made->created_ = CreationTime(last.path);
     made->last_entry_offset_ = recovered.last_entry_offset;

@@ -44,6 +44,14 @@ Fault SyncedFile::Flush(bool sync) {
   return fault;
 }
 
+Fault SyncedFile::Sync() {
+  Fault fault = SyncData(fd_.get(), path_);
+  // A second fdatasync may succeed over what the first one lost, as the kernel takes those pages
+  // for clean. Best effort: a file system that keeps them keeps the doubt.
+  if (!fault.ok()) ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
+  return fault;
+}
+
 Fault SyncedFile::Mend() {
   if (!needs_cut_) return {};
   if (Fault fault = Truncate(fd_.get(), path_, synced_bytes_); !fault.ok()) return fault;

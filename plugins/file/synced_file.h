@@ -42,6 +42,10 @@ class SyncedFile {
   // Forgets what is in the buffer only.
   void DropBuffer() { buffer_.clear(); }
 
+  // fdatasync of what the file holds already. After a fault the bytes are also let go of in memory,
+  // so that whoever reads the file next reads what the disk has.
+  Fault Sync();
+
   // Cuts off what a failed Flush left. OK where nothing is left to cut.
   Fault Mend();
 

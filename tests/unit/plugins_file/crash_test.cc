@@ -147,5 +147,65 @@ TEST_P(CrashTest, PowerCutAroundEachSystemCallLosesNothingAcked) {
   }
 }
 
+// A start may not call durable what the killed process had only written: the node believes it.
+TEST_P(CrashTest, PowerCutAfterARestartLosesNothingThatTheRestartReported) {
+  for (const bool after : {false, true}) {
+    for (uint64_t nth = 1;; ++nth) {
+      SCOPED_TRACE(std::to_string(nth) + (after ? " after" : " before"));
+      TemporaryFolder home;
+      TemporaryFolder survived;
+      const pid_t child = fork();
+      if (child == 0) {
+        SinkDriver sink(home.path(), settings());
+        std::filesystem::create_directories(sink.folder());
+        FaultySystem::Watch(sink.folder());
+        FaultySystem::DoAt(nth, after, [&] {
+          // What the end of a process does to its files: no lock is left, nothing is synced.
+          close_range(3, ~0U, 0);
+          FaultySystem::SetWatching(true);
+          SinkDriver restarted(home.path(), settings());
+          const int32_t begun = restarted.Begin(2, content_);
+          const uint64_t reported = restarted.acked();
+          FaultySystem::WriteSurvivors(survived.path() / "sink", 0);
+          FaultySystem::SetWatching(false);
+          EXPECT_EQ(begun, SLUICE_OK) << restarted.failure();
+          ExpectContinues(survived.path(), 3, reported);
+          _exit(HasFailure() ? 1 : 9);
+        });
+        const bool done =
+            sink.Begin(1, content_) == SLUICE_OK && sink.DeliverAll(content_, kHeights, 3);
+        _exit(done ? 0 : 1);
+      }
+      int status = 0;
+      ASSERT_EQ(waitpid(child, &status, 0), child);
+      ASSERT_TRUE(WIFEXITED(status));
+      ASSERT_NE(WEXITSTATUS(status), 1);
+      if (WEXITSTATUS(status) == 0) break;
+    }
+  }
+}
+
+TEST_P(CrashTest, StartFailsWhereWhatItFoundCannotBeSynced) {
+  for (const char* call : {"fdatasync", "fsync"}) {
+    SCOPED_TRACE(call);
+    TemporaryFolder home;
+    {
+      SinkDriver sink(home.path(), settings());
+      ASSERT_EQ(sink.Begin(1, content_), SLUICE_OK);
+      ASSERT_TRUE(sink.DeliverAll(content_, 7, 1));
+    }
+    {
+      SinkDriver sink(home.path(), settings());
+      FaultySystem::Watch(sink.folder());
+      FaultySystem::Only(call);
+      FaultySystem::FailAt(1, EIO);
+      EXPECT_EQ(sink.Start(2), SLUICE_RETRY);
+      EXPECT_THAT(sink.failure(), ::testing::HasSubstr(call));
+      FaultySystem::Stop();
+    }
+    ExpectContinues(home.path(), 2, 7);
+  }
+}
+
 }  // namespace
 }  // namespace sluice_file::testing

@@ -112,6 +112,7 @@ void FaultySystem::Watch(const fs::path& folder) {
 }
 
 void FaultySystem::Stop() { Get() = State(); }
+void FaultySystem::SetWatching(bool watching) { Get().watching = watching; }
 uint64_t FaultySystem::calls() { return Get().calls; }
 void FaultySystem::Only(const std::string& name) { Get().only = name; }
 

@@ -20,6 +20,9 @@ class FaultySystem {
   // From now on calls in `folder` are counted from 1.
   static void Watch(const std::filesystem::path& folder);
   static void Stop();
+  // Within an action, where nothing is watched: watches, with what is known of the disk, or no
+  // more. For a process that "died" there and starts again.
+  static void SetWatching(bool watching);
   static uint64_t calls();
 
   // The nth counted call (and, with `sticky`, all after it) fails with `error`; a failing pwrite
