@@ -35,7 +35,7 @@ class Damage(crash.CrashTest):
                 cases += [(name, where, "cut", size - 1)] if size else []
                 cases.append((name, where, "remove", 0))
         print(f"classes of files: {sorted(classes)}", flush=True)
-        for expected in (".log", ".sst", ".blob", "MANIFEST", "CURRENT", ".seg", "FENCE"):
+        for expected in (".log", ".sst", "MANIFEST", "CURRENT", ".seg", "FENCE"):
             self.assertIn(expected, classes)
         outcomes = {"refused": 0, "equal": 0}
 
@@ -45,7 +45,8 @@ class Damage(crash.CrashTest):
             path = home.folder / where
             self.harm(path, kind, at)
             done = home.replay(self.source)
-            expect(done.code in (0, 1, 3), "no abort, no crash", done)
+            # 75: a sink that is needed names its damage for as long as it is waited for.
+            expect(done.code in (0, 1, 3, 75), "no abort, no crash", done)
             if done.code != 0:
                 outcomes["refused"] += 1
                 expect("sluice: " in done.err, "it says why", done)
@@ -62,12 +63,13 @@ class Damage(crash.CrashTest):
                     return
             crash.check_equal(home, self.reference, done.json())
 
-        self.run_cases(crash.sample(cases, 0.5), case)
+        self.run_cases(crash.sample(cases, 0.3), case, jobs=2 * crash.JOBS)
         print(outcomes, flush=True)
         self.assertGreater(outcomes["refused"], 0)
 
     def base(self, name):
         home = crash.Home(self.shop.new(name), "all", ("a", "b"), window=2,
+                          commit={"recover_timeout": "2s", "ack_timeout": "4s"},
                           journal={"retain_blocks": 1000})
         if name == "killed":
             environment = crash.clean_environment(
