@@ -126,6 +126,27 @@ void AssignFamilies(const std::vector<std::string>& stores, OpenedRocks* opened)
   }
 }
 
+// Families are made before the format record names them; so one that is named and not there was
+// lost, by a MANIFEST that is cut short, and to make it again would pass its emptiness off as the
+// state.
+Status CheckFamilies(const DatabaseOptions& options, const records::Format& format,
+                     const OpenedRocks& opened) {
+  if (format.version == 0) return Status::Ok();
+  std::vector<std::string> named{std::string(kJournalFamily)};
+  for (const std::string& store : format.stores) named.push_back(StoreFamilyName(store));
+  for (const std::string& name : named) {
+    const bool there = std::any_of(opened.families.begin(), opened.families.end(),
+                                   [&](const auto* family) { return family->GetName() == name; });
+    if (there) continue;
+    return Status(StatusCode::kCorruption,
+                  Doing(options, fmt::format("column family '{}' is gone, which the format record "
+                                             "names: its MANIFEST is damaged; nothing was "
+                                             "changed, restore the home from a backup",
+                                             name)));
+  }
+  return Status::Ok();
+}
+
 // Makes the families that are not there yet, and then says in the format record that they are.
 Status Complete(const DatabaseOptions& options, const RocksOptions& rocks_options,
                 records::Format format, OpenedRocks* opened) {
@@ -199,6 +220,7 @@ Result<std::unique_ptr<OpenedRocks>> OpenToWrite(const DatabaseOptions& options)
   AssignFamilies(options.stores, opened.get());
   SLUICE_ASSIGN_OR_RETURN(records::Format format, ReadFormat(options, *opened));
   SLUICE_RETURN_IF_ERROR(CheckFormat(format, options));
+  SLUICE_RETURN_IF_ERROR(CheckFamilies(options, format, *opened));
   SLUICE_RETURN_IF_ERROR(Complete(options, rocks_options, std::move(format), opened.get()));
   return opened;
 }
@@ -257,6 +279,7 @@ Result<std::unique_ptr<OpenedRocks>> OpenToRead(const DatabaseOptions& options) 
   AssignFamilies({}, opened->get());
   SLUICE_ASSIGN_OR_RETURN(records::Format format, ReadFormat(options, **opened));
   SLUICE_RETURN_IF_ERROR(CheckFormat(format, options));
+  SLUICE_RETURN_IF_ERROR(CheckFamilies(options, format, **opened));
   AssignFamilies(format.stores, opened->get());
   return opened;
 }
