@@ -144,8 +144,8 @@ class DiskFull(crash.CrashTest):
             crash.check_finished(home, self.reference)
 
         names = ["store.reopen.before", "store.reopen.after", "store.reopen.after#2"]
-        # Most of what a run adds is added by the opening; blocks and epochs are its last few kilobytes.
-        self.run_cases([(n, size - 500 * i - 1) for n in names for i in range(8)], case)
+        # What is left at the end is less than what was written: the opening alone writes about as much.
+        self.run_cases([(n, size + 2000 * i) for n in names for i in range(8)], case)
         self.assertEqual(killed, set(names))
 
 class FailedSyncs(crash.CrashTest):
