@@ -216,6 +216,12 @@ void Node::RecordHalt(const Status& status) {
   }
 }
 
+// Sinks stand in the tracker in the order of the configuration.
+bool Node::IsSuspended(size_t sink) const {
+  const std::unique_ptr<SinkLoop>& loop = sinks_[sink].loop;
+  return loop == nullptr || loop->status().lifecycle == "suspended";
+}
+
 Status Node::WaitForSinks(Duration patience) {
   std::vector<Height> last;
   TimePoint give_up_at = Now() + patience;
@@ -223,10 +229,12 @@ Status Node::WaitForSinks(Duration patience) {
     const Height target = database_->committed().height;
     std::vector<Height> watermarks;
     std::string behind;
-    for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
+    std::vector<AckTracker::Sink> tracked = tracker_->Snapshot();
+    for (size_t i = 0; i < tracked.size(); ++i) {
+      const AckTracker::Sink& sink = tracked[i];
       watermarks.push_back(sink.pin());
-      if (sink.known && sink.pin() >= target) continue;
-      if (sink.availability == SinkAvailability::kGone) continue;  // named below
+      // Who is suspended is named below. A sink that is ahead comes back by itself.
+      if ((sink.known && sink.pin() >= target) || IsSuspended(i)) continue;
       behind += fmt::format("{}sink {} is at {}{}", behind.empty() ? "" : "; ", sink.name,
                             sink.pin(), sink.reason.empty() ? "" : " (" + sink.reason + ")");
     }

@@ -106,6 +106,7 @@ class Node : private DeliveryPort, private SinkObserver {
   Status MakeSinks(std::vector<PreparedSink> prepared);
   void OnCommitted(const SealedBlock& block);
   Status TakeBlocks(Driver* driver);
+  bool IsSuspended(size_t sink) const;
   Status Finish(Status status);
   void RecordHalt(const Status& status);
 
