@@ -13,7 +13,7 @@
 
 namespace sluice {
 
-// `name`: "<room>.<step>.<before|after>", e.g. "commit.s1.before". `height`: the height at hand, or
+// `name`: "<folder>.<step>.<before|after>", e.g. "commit.s1.before". `height`: the height at hand, or
 // 0.
 using FailpointHandler = void (*)(const char* name, uint64_t height);
 

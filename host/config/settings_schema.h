@@ -7,9 +7,8 @@
 //    "secret":false,"description":"…"}
 // type: string, bool, int, duration, size, enum, map, list. An enum row has "values": ["a","b"]. A
 // row without "default" is optional, or with "required": true must be given. min and max are whole
-// numbers or texts with a unit. A name with dots ("batch.bytes") is a setting in a table; a name
-// that ends in
-// ".*" is a table whose content is handed to the plugin as it is.
+// numbers or texts with a unit. A name with dots ("batch.bytes") is a setting in a table; one that
+// ends in ".*" is a table whose content is handed to the plugin as it is.
 //
 // Threading: immutable once parsed. Ownership: a value, keeps nothing of the text.
 #pragma once

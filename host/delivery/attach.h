@@ -3,17 +3,19 @@
 // Every sink is asked where it is before anything is delivered, and again before anything is
 // delivered twice. This file decides what its answer means. Pure but for the digests it looks up.
 //
-// | the sink says                               | outcome |
-// |---------------------------------------------|--------------------------------------------------|
-// | nothing (no resume)                         | attach at the node's own record of its watermark
-// | | EMPTY                                       | as height 0 with the genesis digest | | another
-// stream id                           | foreign                                          | | first
-// answer: an epoch not below ours       | foreign: a copied home, another node             | |
-// later answer: a larger epoch                | fenced: a newer instance is at work              |
-// | above J                                     | ahead: wait until the node gets there | | below
-// F-1                                   | gap: the journal no longer has what comes next   | |
-// F-1..J, the journal has another digest      | diverged                                         |
-// | F-1..J, equal digest                        | attach there |
+// clang-format off
+// | the sink says                           | outcome                                         |
+// |-----------------------------------------|-------------------------------------------------|
+// | nothing (no resume)                     | attach at the node's own record of its watermark |
+// | EMPTY                                   | as height 0 with the genesis digest             |
+// | another stream id                       | foreign                                         |
+// | first answer: an epoch not below ours   | foreign: a copied home, another node            |
+// | later answer: a larger epoch            | fenced: a newer instance is at work             |
+// | above J                                 | ahead: wait until the node gets there           |
+// | below F-1                               | gap: the journal no longer has what comes next  |
+// | F-1..J, the journal has another digest  | diverged                                        |
+// | F-1..J, equal digest                    | attach there                                    |
+// clang-format on
 #pragma once
 
 #include <functional>

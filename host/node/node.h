@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The node: puts the rooms together and starts and stops them in order. It has no rules of its own.
+// The node: puts the parts together and starts and stops them in order. It has no rules of its own.
 //
 //   open:   load plugins, check the configuration against them -> lock the home, open the
-//           database, raise the epoch -> put the rooms together
+//           database, raise the epoch -> put the parts together
 //   start:  start the sinks -> wait until those that the policy needs have caught up
 //           -> roll forward
 //   run:    driver -> executor -> pipeline -> sinks

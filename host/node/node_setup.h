@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From configuration to what the rooms take: libraries loaded, settings checked against the
+// From configuration to what the parts take: libraries loaded, settings checked against the
 // plugins' own schemas, the policy resolved. Used by the node at start and by `sluice config
 // check`. Threading: one thread.
 #pragma once

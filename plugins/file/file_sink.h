@@ -2,9 +2,11 @@
 //
 // The sink that ships as plugin "file": keeps a stream in files, FORMAT.md says how.
 //
-// start      takes the lock on FENCE, refuses an epoch not above the stored one, then recovers the
-// files attach     raises the epoch in FENCE durably; begins the stream at a base deliver appends;
-// heights that wait share one fdatasync, and one ack follows it
+// clang-format off
+// start      takes the lock on FENCE, refuses an epoch not above the stored one, then recovers the files
+// attach     raises the epoch in FENCE durably; begins the stream at a base
+// deliver    appends; heights that wait share one fdatasync, and one ack follows it
+// clang-format on
 //
 // Threading: as the SDK says; no thread of its own. Ownership: lock, files; all are closed by
 // destruction.
