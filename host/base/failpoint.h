@@ -13,8 +13,8 @@
 
 namespace sluice {
 
-// `name`: "<folder>.<step>.<before|after>", e.g. "commit.s1.before". `height`: the height at hand, or
-// 0.
+// `name`: "<folder>.<step>.<before|after>", e.g. "commit.s1.before". `height`: the height at hand,
+// or 0.
 using FailpointHandler = void (*)(const char* name, uint64_t height);
 
 extern std::atomic<FailpointHandler> g_failpoint_handler;
