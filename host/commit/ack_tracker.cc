@@ -36,7 +36,6 @@ AckTracker::Sink* AckTracker::Find(const SinkName& sink) {
 }
 
 void AckTracker::Changed(std::unique_lock<std::mutex> lock) {
-  ++version_;
   std::function<void()> notify = notify_;
   lock.unlock();
   if (notify) notify();
@@ -90,11 +89,6 @@ bool AckTracker::IsLost(const SinkName& sink) const {
 std::vector<AckTracker::Sink> AckTracker::Snapshot() const {
   std::lock_guard lock(mutex_);
   return sinks_;
-}
-
-uint64_t AckTracker::version() const {
-  std::lock_guard lock(mutex_);
-  return version_;
 }
 
 std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore() {

@@ -49,8 +49,6 @@ class AckTracker {
   bool IsLost(const SinkName& sink) const;
 
   std::vector<Sink> Snapshot() const;
-  // Grows with each change; to see cheaply that nothing has happened.
-  uint64_t version() const;
 
   // Watermarks that the next batch should carry, marked as stored from now on: of every sink that
   // has moved, so that a stopped home shows where each one stood.
@@ -68,7 +66,6 @@ class AckTracker {
 
   mutable std::mutex mutex_;
   std::vector<Sink> sinks_;       // guarded by mutex_; the list itself never changes
-  uint64_t version_ = 0;          // guarded by mutex_
   std::function<void()> notify_;  // guarded by mutex_
 };
 

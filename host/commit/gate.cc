@@ -34,10 +34,6 @@ std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const
   return votes;
 }
 
-Decision Gate::DecideNow(Height height, std::span<const AckTracker::Sink> sinks) const {
-  return Decide(settings_.policy, height, Votes(sinks), TimePoint(), TimePoint::max());
-}
-
 GateStep Gate::Step(Height height, TimePoint delivered_at, std::span<const AckTracker::Sink> sinks,
                     TimePoint now) {
   TimePoint deadline = std::max(delivered_at, last_decision_) + settings_.ack_timeout;

@@ -52,9 +52,6 @@ class Gate {
   GateStep Step(Height height, TimePoint delivered_at, std::span<const AckTracker::Sink> sinks,
                 TimePoint now);
 
-  // What the policy says of `height` right now, deadlines aside: for the catching up at start.
-  Decision DecideNow(Height height, std::span<const AckTracker::Sink> sinks) const;
-
   const GateSettings& settings() const { return settings_; }
   DegradedRanges& degraded() { return degraded_; }
   const DegradedRanges& degraded() const { return degraded_; }

@@ -60,18 +60,15 @@ void Pipeline::Wake() {
   work_.notify_one();
 }
 
-// False where `until` has passed without a wake.
-bool Pipeline::WaitForWake(std::optional<TimePoint> until) {
+void Pipeline::WaitForWake(std::optional<TimePoint> until) {
   std::unique_lock lock(mutex_);
   auto ready = [this] { return woken_ || stopping_; };
-  bool woken = true;
   if (until && *until != TimePoint::max()) {
-    woken = work_.wait_until(lock, *until, ready);
+    work_.wait_until(lock, *until, ready);
   } else {
     work_.wait(lock, ready);
   }
   woken_ = false;
-  return woken;
 }
 
 Status Pipeline::CatchUp() {
@@ -611,16 +608,12 @@ void Pipeline::Finished(Plan* plan) {
   }
   // A synced batch makes all before it in the log durable, itself included.
   if (plan->group.sync || plan->group.force_sync) durable_ = committed;
-  Height journaled = journaled_;
   // Before the next heights move the mark: under load a sink that keeps up is level only here.
   LetIn(tracker_->Snapshot());
   {
     std::lock_guard lock(mutex_);
     committed_ = committed;
-    if (!plan->journals.empty()) {
-      journaled = plan->journals.back().change_set->height();
-      journaled_ = journaled;
-    }
+    if (!plan->journals.empty()) journaled_ = plan->journals.back().change_set->height();
   }
   progress_.notify_all();
   for (SealedBlock& block : plan->journals) {

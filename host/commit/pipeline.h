@@ -148,7 +148,7 @@ class Pipeline {
   void Finished(Plan* plan);
   void End(Status result);
   void Wake();
-  bool WaitForWake(std::optional<TimePoint> until);
+  void WaitForWake(std::optional<TimePoint> until);
   std::string IntakeBlocked() const;
 
   const PipelineSettings settings_;
