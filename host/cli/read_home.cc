@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cli/home.h"
-#include "config/nearest.h"
 #include "node/node_setup.h"
 
 namespace sluice {

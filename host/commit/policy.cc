@@ -4,9 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cctype>
-#include <optional>
 #include <set>
+
+#include "base/nearest.h"
 
 namespace sluice {
 namespace {
@@ -123,33 +123,14 @@ class Parser {
   size_t position_ = 0;
 };
 
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t above = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-std::string NearestSink(const std::string& name, const std::vector<PolicySink>& sinks) {
-  std::string nearest;
-  size_t best = 4;  // further away than three edits is no typing error
-  for (const PolicySink& sink : sinks) {
-    size_t distance = EditDistance(name, sink.name.str());
-    if (distance < best) {
-      best = distance;
-      nearest = sink.name.str();
-    }
-  }
-  if (nearest.empty()) return "; name a table [sinks.NAME] of the configuration";
-  return fmt::format("; did you mean '{}'?", nearest);
+// What to do about a name that no sink has.
+std::string AdviceOn(const SinkName& unknown, const std::vector<PolicySink>& sinks) {
+  std::vector<std::string> known;
+  known.reserve(sinks.size());
+  for (const PolicySink& sink : sinks) known.push_back(sink.name.str());
+  const std::string nearest = NearestName(unknown.str(), known);
+  if (nearest.empty()) return "name a table [sinks.NAME] of the configuration";
+  return fmt::format("did you mean '{}'?", nearest);
 }
 
 }  // namespace
@@ -187,7 +168,7 @@ Result<Policy> ResolvePolicy(std::string_view text, const std::vector<PolicySink
       auto found = std::find_if(sinks.begin(), sinks.end(),
                                 [&](const PolicySink& sink) { return sink.name == name; });
       if (found == sinks.end()) {
-        return wrong(fmt::format("there is no sink '{}'{}", name, NearestSink(name.str(), sinks)));
+        return wrong(fmt::format("there is no sink '{}'; {}", name, AdviceOn(name, sinks)));
       }
       if (!seen.insert(name).second) {
         return wrong(fmt::format("sink '{}' stands twice in one list", name));

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "config/nearest.h"
+#include "base/nearest.h"
 #include "config/value_check.h"
 
 namespace sluice {

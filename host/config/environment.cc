@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/nearest.h"
 #include "config/json_tree.h"
-#include "config/nearest.h"
 
 namespace sluice {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "base/nearest.h"
 #include "config/listen_address.h"
-#include "config/nearest.h"
 #include "config/units.h"
 
 namespace sluice {

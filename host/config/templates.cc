@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "config/nearest.h"
+#include "base/nearest.h"
 
 namespace sluice {
 

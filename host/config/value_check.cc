@@ -12,9 +12,9 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/nearest.h"
 #include "config/checker.h"
 #include "config/json_tree.h"
-#include "config/nearest.h"
 #include "config/units.h"
 
 namespace sluice {

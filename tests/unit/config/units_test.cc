@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "config/nearest.h"
-
 namespace sluice {
 namespace {
 
@@ -50,21 +48,6 @@ TEST(Units, WhatIsFormattedParsesToTheSame) {
   }
   EXPECT_EQ(FormatDuration(1'500'000'000), "1500ms");
   EXPECT_EQ(FormatSize(64 << 20), "64MiB");
-}
-
-TEST(NearestName, FindsTypingMistakesAndNothingElse) {
-  std::vector<std::string> known = {"ack_timeout", "policy", "level", "window"};
-  EXPECT_EQ(NearestName("ack_timeuot", known), "ack_timeout");
-  EXPECT_EQ(NearestName("polcy", known), "policy");
-  EXPECT_EQ(NearestName("retries", known), "");
-  EXPECT_EQ(NearestName("", known), "");
-  EXPECT_EQ(NearestName(std::string(1000, 'a'), known), "");
-}
-
-TEST(NearestName, SwappedNeighboursAreOneEdit) {
-  EXPECT_EQ(EditDistance("ab", "ba"), 1u);
-  EXPECT_EQ(EditDistance("kitten", "sitting"), 3u);
-  EXPECT_EQ(EditDistance("", "abc"), 3u);
 }
 
 }  // namespace

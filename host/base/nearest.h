@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The known name that a mistyped one most likely means.
+// The known name that a mistyped one most likely means: a key, a sink, a store.
 // Threading: pure functions.
 #pragma once
 
