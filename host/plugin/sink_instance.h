@@ -3,10 +3,13 @@
 // One instance of a plugin, as the host sees it: the C ABI's instance table in the host's own
 // types. Delivery and lifecycle know this interface only; the C ABI ends in this folder.
 //
-// Threading: the ABI's tags hold: Start, Resume, Attach, Drain, Destroy on the sink's control
-// thread, one at a time; Deliver on its delivery thread (with kParallel: on up to max_in_flight
-// threads); Cancel from any thread. Lifetime: Destroy is always the last call and is made exactly
-// once by the owner.
+// Threading: all functions on one thread, one after another (lifecycle/instance_run.h, for
+// readback the caller's), but Cancel, which comes on another one while a call is under way, and
+// Abandon. That is less than the ABI allows (plugin.h, Threads: a delivery thread besides the
+// control thread, several deliveries at once where the instance is PARALLEL), so that a host may
+// come to use the rest without a change for plugins.
+// Lifetime: Destroy is always the last call and is made exactly once by the owner, after a Cancel
+// under way has returned.
 #pragma once
 
 #include <cstdint>
@@ -117,14 +120,16 @@ class SinkInstance {
   // and kPending are the last part's, any other code the first that was not taken.
   virtual Status Deliver(const Delivery& delivery) = 0;
 
-  // A blocked call returns kCancelled soon, where the plugin knows how.
+  // The call under way returns kCancelled soon, where the plugin knows how. On another thread than
+  // that call's, one at a time, never during or after Destroy. May block as any other call.
   virtual void Cancel() = 0;
   virtual Status Drain(Duration deadline) = 0;
   // After it no callback reaches the listener; late calls of the plugin are counted no-ops.
   virtual void Destroy() = 0;
 
-  // Instead of Destroy, where a call of the plugin has not returned in time: afterwards no callback
-  // reaches the listener. The owner must then leak this object: the call is still running in it.
+  // Instead of Destroy, where a call of the plugin has not returned in time; on any thread.
+  // Afterwards no callback reaches the listener. The owner must then leak this object: the call is
+  // still running in it.
   virtual void Abandon() {}
 };
 

@@ -23,12 +23,24 @@
  *  Exceptions  None may leave a plugin function, no panic, no longjmp. The C++ SDK (plugin.hpp) puts the
  *              barrier into the plugin.
  *  Threads     Each function is tagged with [thread & state]:
- *                [control]     the sink's control thread, one call at a time
- *                [delivery]    the sink's delivery thread; with SLUICE_CAP_PARALLEL up to max_in_flight
- *                              threads at once
+ *                [control]     the instance's control thread, from create to destroy the same one
+ *                [delivery]    the instance's delivery thread; with SLUICE_CAP_PARALLEL up to
+ *                              max_in_flight threads at once
  *                [any-thread]  any thread, also while another call is running
- *                created | started | any-state: between which calls it may come.
- *  Order       entry, create, get_extension*, start, resume*, attach, deliver*, drain, destroy.
+ *                created       create has returned, start has not been called
+ *                started       start has returned OK
+ *                any-state     from create on, until destroy has returned
+ *              What a plugin may rely on: calls of one instance that are tagged control or delivery never
+ *              overlap, but for one deliver with another under PARALLEL; and each sees what the one before
+ *              it wrote, on whichever thread that was. So an instance that has no threads of its own and
+ *              no cancel needs no lock.
+ *              What it may not: that control and delivery are two threads, or that they are one. A host
+ *              is free to do either. So nothing of a thread may be carried from start to deliver: no
+ *              thread-local variable, no lock that is still held, no handle that knows its thread.
+ *              Calls of two instances may overlap, those of one library too.
+ *  Order       entry, create, get_extension*, start, resume*, attach, deliver*, drain, destroy. resume and
+ *              attach come between two delivers again: before a height is delivered once more, and when the
+ *              base changes. destroy may follow any of them.
  */
 #ifndef SLUICE_PLUGIN_H_
 #define SLUICE_PLUGIN_H_
@@ -290,7 +302,10 @@ typedef struct sluice_instance {
   /* OK (acked at the instance's level), PENDING, BUSY, RETRY, REJECT, FATAL. In height order.
    * [delivery & started] */
   int32_t (*deliver)(void* state, const sluice_batch* batch);
-  /* Optional. A call in progress returns CANCELLED soon. [any-thread & any-state] */
+  /* Optional. The call in progress returns CANCELLED soon. The one function that comes while another is
+   * running, and so on another thread: it touches only what may be touched from two. The call that it is
+   * meant for may have returned just before. May come again; never twice at once, and has returned before
+   * destroy is called. [any-thread & any-state] */
   void (*cancel)(void* state);
   /* Optional. Finishes what is in flight, acks it, within deadline_nanos. [control & started] */
   int32_t (*drain)(void* state, uint64_t deadline_nanos);
