@@ -67,9 +67,14 @@ void AddNodeCommands(Builder* builder) {
                "sluice --home /var/lib/sluice start");
   CLI::App* replay =
       builder->Add(root, "replay", Command::kReplay,
-                   "Feed blocks from a file, wait until all is committed and every sink is level",
-                   "sluice --home /var/lib/sluice replay blocks.jsonl.zst");
-  replay->add_option("FILE", line.path, "JSON Lines, plain, .gz or .zst; - is standard input")
+                   "Feed blocks from a file, or from a stream that a file sink has written; wait "
+                   "until all is committed and every sink is level",
+                   "sluice --home /var/lib/sluice replay blocks.jsonl.zst\n"
+                   "  sluice --home /var/lib/rebuilt replay /var/lib/sluice/data/stream");
+  replay
+      ->add_option("FILE", line.path,
+                   "JSON Lines, plain, .gz or .zst; - is standard input; or a file sink's folder, "
+                   "or one .seg file of it")
       ->required();
   replay->add_option("--source", line.source, "The source's name in the recorded position");
   replay

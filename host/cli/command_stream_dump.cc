@@ -7,7 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/run_command.h"
-#include "cli/stream_reading.h"
+#include "driver/replay/stored_stream.h"
 #include "file/change_set_decoder.h"
 #include "file/jsonl_line.h"
 

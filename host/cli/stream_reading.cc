@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/stream_reading.h"
 
-#include <fmt/core.h>
+#include <memory>
+#include <string>
 
-#include <algorithm>
-#include <utility>
-
-#include "model/change_set.h"
+#include "driver/replay/stored_stream.h"
 
 namespace sluice {
 namespace {
@@ -14,25 +12,7 @@ namespace {
 using sluice_file::Entry;
 using sluice_file::EntryKind;
 using sluice_file::Fault;
-using sluice_file::FaultKind;
 using sluice_file::StreamReader;
-
-// What the reader leaves to us: the canonical bytes themselves, and that they give the digest.
-Status CheckHeight(const Entry& entry, const std::string& stream) {
-  Result<std::shared_ptr<const ChangeSet>> set =
-      ChangeSet::Parse(std::string(entry.canonical), ToHostDigest(entry.previous_digest),
-                       ToHostDigest(entry.digest));
-  if (!set) return set.error();
-  const ChangeSet& changes = **set;
-  if (changes.height() != Height(entry.height) || changes.stream_id() != stream ||
-      changes.filtered() != entry.filtered) {
-    return Status(StatusCode::kCorruption,
-                  fmt::format("the frame is of height {} of stream {}, its bytes of height {} of "
-                              "stream {}",
-                              entry.height, stream, changes.height(), changes.stream_id()));
-  }
-  return entry.filtered ? Status::Ok() : changes.CheckDigest();
-}
 
 class Checker {
  public:
@@ -63,9 +43,8 @@ class Checker {
 
  private:
   void Base(const Entry& entry) {
-    if (entry.height != 0 || entry.kind != EntryKind::kBase) return;
-    if (ToHostDigest(entry.digest) == GenesisDigest(reader_->stream())) return;
-    Damaged(entry, "it begins at genesis, but not with the digest of stream " + reader_->stream());
+    const std::string wrong = CheckBase(entry, reader_->stream());
+    if (!wrong.empty()) Damaged(entry, wrong);
   }
 
   void Height(const Entry& entry) {
@@ -75,8 +54,8 @@ class Checker {
     check_->digest = ToHostDigest(entry.digest);
     if (entry.filtered) check_->digest_checked = false;
     if (reader_->format() != sluice_file::Format::kSegments) return;
-    if (Status status = CheckHeight(entry, reader_->stream()); !status.ok()) {
-      Damaged(entry, status.message());
+    if (auto changes = ReadChangeSet(entry, reader_->stream()); !changes) {
+      Damaged(entry, changes.error().message());
     }
   }
 
@@ -92,28 +71,6 @@ class Checker {
 };
 
 }  // namespace
-
-Status StatusOfFault(const Fault& fault) {
-  switch (fault.kind()) {
-    case FaultKind::kNone:
-      return Status::Ok();
-    case FaultKind::kDamage:
-      return Status(StatusCode::kCorruption,
-                    "stream: " + fault.text() +
-                        ": keep the file as it is, and restore the folder from a copy");
-    case FaultKind::kInvalid:
-      return Status(StatusCode::kInvalid,
-                    "stream: " + fault.text() + ": name a file sink's folder or a file of it");
-    default:
-      return Status(StatusCode::kIo, "stream: " + fault.text());
-  }
-}
-
-Digest ToHostDigest(const sluice_file::Digest& digest) {
-  Digest out;
-  std::copy(digest.begin(), digest.end(), out.bytes.begin());
-  return out;
-}
 
 StreamCheck CheckStream(const std::string& path) {
   StreamCheck check;

@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the `stream` commands share: the file sink's reader in the host's terms.
+// What `stream verify` does: a stream read from beginning to end, and checked.
 // Threading: one thread.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "base/status.h"
-#include "file/stream_reader.h"
 #include "model/digest.h"
 
 namespace sluice {
-
-// kInvalid where the path is no stream's, kCorruption with file and offset for damage, kIo.
-Status StatusOfFault(const sluice_file::Fault& fault);
-
-Digest ToHostDigest(const sluice_file::Digest& digest);
 
 // What `stream verify` found out.
 struct StreamCheck {

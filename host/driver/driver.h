@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "model/block.h"
+#include "model/digest.h"
 
 namespace sluice {
 
@@ -24,6 +25,8 @@ struct DriverStart {
   std::function<Result<std::optional<DriverPosition>>(std::string_view source)> find_position;
   std::vector<std::string>
       stores;  // the stores that exist; an operation on another is an input error
+  std::string stream_id;
+  Digest digest;  // of the history up to `height`
 };
 
 struct DriverProgress {
@@ -42,7 +45,8 @@ class Driver {
   virtual Status Begin(const DriverStart& start) = 0;
 
   // The next block; nothing at the end of the input or after Stop. kInvalid: bad input, with file,
-  // line and column; nothing of that block has been handed over.
+  // line and column, or file and offset; kCorruption: a stored stream is damaged. Nothing of that
+  // block has been handed over.
   virtual Result<std::optional<Block>> Next() = 0;
 
   // Next returns soon, with nothing.

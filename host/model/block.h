@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "model/digest.h"
 
 namespace sluice {
 
@@ -30,6 +31,8 @@ struct Operation {
 // Operations that apply together or not at all.
 struct Transaction {
   std::vector<Operation> operations;
+  // Not 0: the source knows that it failed, and with which result code. Nothing of it is executed.
+  uint32_t failed_code = 0;
 };
 
 // Where a driver's source stands after a block: written with the block's commit, given back at
@@ -45,6 +48,9 @@ struct Block {
   int64_t time_unix_nanos = 0;
   std::vector<Transaction> transactions;
   DriverPosition position;
+  // The digest of the history up to and with this block, where the source knows it. The node
+  // refuses the block where its own comes out different.
+  std::optional<Digest> expected_digest;
 };
 
 }  // namespace sluice

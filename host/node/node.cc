@@ -182,7 +182,10 @@ Status Node::Run(Driver* driver) {
 
 Status Node::TakeBlocks(Driver* driver) {
   DriverStart start;
-  start.height = database_->committed().height;
+  const CommittedState committed = database_->committed();
+  start.height = committed.height;
+  start.digest = committed.digest;
+  start.stream_id = options_.config.node.stream_id;
   start.find_position = [this](std::string_view source) { return database_->ReadPosition(source); };
   start.stores = database_->stores();
   SLUICE_RETURN_IF_ERROR(driver->Begin(start));

@@ -62,6 +62,10 @@ ListeningStore& BlockRun::Open(uint32_t index) {
 }
 
 Result<bool> BlockRun::RunTransaction(const Transaction& transaction, const uint32_t* stores) {
+  if (transaction.failed_code != 0) {
+    builder_->AddTransactionResult(transaction_++, transaction.failed_code);
+    return false;
+  }
   touched_.clear();
   const ChangeSetBuilder::Mark before = builder_->mark();
   SLUICE_ASSIGN_OR_RETURN(const bool applies, RunOperations(transaction, stores));

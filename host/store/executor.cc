@@ -158,6 +158,14 @@ Result<SealedBlock> Executor::Execute(Block&& block) {
   sealed.position = std::move(block.position);
   sealed.overlay = run.overlay();
   sealed.change_set = std::move(builder).Seal(state_->digest);
+  if (block.expected_digest && *block.expected_digest != sealed.change_set->digest()) {
+    return Error(
+        StatusCode::kCorruption,
+        fmt::format("height {}: executing it gives digest {}, its source says {}: nothing "
+                    "of it is committed; keep the source and the home as they are, and "
+                    "check that both are of a release that the other knows",
+                    height, sealed.change_set->digest().ToHex(), block.expected_digest->ToHex()));
+  }
   state_->height = height;
   state_->digest = sealed.change_set->digest();
   std::lock_guard lock(state_->mutex);

@@ -50,6 +50,7 @@ class Executor {
   void StartAfter(Height height, const Digest& digest);
 
   // kInvalid, with nothing changed: unknown store, empty key, a height that is not the next one.
+  // kCorruption, with nothing changed: the block's expected digest does not come out.
   // Any other error (kCorruption, kIo) came from reading the state.
   Result<SealedBlock> Execute(Block&& block);
 

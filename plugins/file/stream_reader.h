@@ -2,8 +2,8 @@
 //
 // Reads a stream as it stands in its folder, or one file of it: height by height, across files,
 // with what ties them together checked: heights dense, digests chained, no file missing or
-// shortened in between. What `sluice stream dump`, `sluice stream verify` and the sink's read-back
-// use.
+// shortened in between. What `sluice stream dump`, `sluice stream verify`, `sluice replay` and
+// the sink's read-back use.
 //
 // Threading: one thread; another process may write meanwhile (its unfinished tail is not seen).
 // Memory: one height. Lifetime: what an entry points to is valid until the next call of Next.

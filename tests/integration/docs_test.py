@@ -59,7 +59,7 @@ class ShellBlocks(unittest.TestCase):
                 "CCACHE_NOHASHDIR": "1"}
 
     def test_getting_started(self):
-        build, home, replay, again, look, run = self.run_blocks("docs/getting-started.md")
+        build, home, replay, again, look, run, second = self.run_blocks("docs/getting-started.md")
         self.assertEqual(build, "")
         self.assertIn("app.toml: ok", home)
         self.assertIn("1 blocks, 3 transactions (0 failed), 3 changes", replay)
@@ -73,6 +73,8 @@ class ShellBlocks(unittest.TestCase):
         self.assertIn("every digest was computed again and is right", look)
         self.assertIn("late", run)
         self.assertRegex(run, r"(?s)running.*height 2.*stopped.*height 2")
+        self.assertIn("2 blocks, 4 transactions (0 failed), 4 changes", second)
+        self.assertIn("sink audit: equal at height 2: 2 keys compared", second)
 
     def test_writing_a_plugin(self):
         kit, hello, node, counter, mirror, pin = self.run_blocks("docs/writing-a-plugin.md")

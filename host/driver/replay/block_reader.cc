@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "file/frame.h"
+
 namespace sluice {
 namespace {
 
@@ -12,12 +14,13 @@ bool IsBlank(std::string_view text) { return text.find_first_not_of(" \t\r") == 
 
 }  // namespace
 
-BlockReader::BlockReader(LineReader* lines, const ReplayOptions& options, std::string display_name,
+BlockReader::BlockReader(LineReader* lines, const ByteSource* bytes, const ReplayOptions& options,
                          std::string source, const DriverStart& start)
     : lines_(lines),
+      bytes_(bytes),
       block_txs_(options.block_txs),
       block_max_bytes_(options.block_max_bytes),
-      display_name_(std::move(display_name)),
+      display_name_(bytes->display_name()),
       source_(std::move(source)),
       start_height_(start.height),
       parser_(start.stores),
@@ -86,6 +89,12 @@ Result<std::optional<ReadBlock>> BlockReader::Next() {
     }
     ParsedLine parsed;
     if (auto error = parser_.Parse(line_.text, &block, &parsed)) {
+      if (line_.number == 1 && line_.text.starts_with(sluice_file::kSegmentMagic)) {
+        error->text =
+            "this is a segment of a stream, which is not read through a pipe or from a compressed "
+            "file; give the path of the stream's folder, or of the segment itself";
+        error->column = 1;
+      }
       return Error(LineFault(error->column, error->text));
     }
     SLUICE_RETURN_IF_ERROR(CheckKind(parsed.kind));
@@ -103,6 +112,15 @@ Result<std::optional<ReadBlock>> BlockReader::Next() {
       return Finish(std::move(block), line_bytes, SourceKind::kLines);
     }
   }
+}
+
+DriverProgress BlockReader::progress() const {
+  DriverProgress progress;
+  progress.bytes_read = bytes_->bytes_read();
+  progress.bytes_total = bytes_->bytes_total();
+  progress.blocks_skipped = blocks_skipped_.load(std::memory_order_relaxed);
+  progress.lines_read = lines_read();
+  return progress;
 }
 
 void BlockReader::Count(std::string_view text) {

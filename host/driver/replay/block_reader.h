@@ -4,7 +4,7 @@
 // that are no blocks make one, and the position after each block. No threads; the replay driver
 // runs it on one.
 //
-// Threading: Resume and Next on one thread at a time; the counters from any.
+// Threading: as BlockInput; Resume before the first Next.
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,8 @@
 
 #include "base/status.h"
 #include "driver/driver.h"
+#include "driver/replay/block_input.h"
+#include "driver/replay/byte_source.h"
 #include "driver/replay/line_parser.h"
 #include "driver/replay/line_reader.h"
 #include "driver/replay/replay_options.h"
@@ -21,17 +23,11 @@
 
 namespace sluice {
 
-// A block and the bytes of its lines, by which the queue is bounded.
-struct ReadBlock {
-  Block block;
-  size_t line_bytes = 0;
-};
-
-class BlockReader {
+class BlockReader : public BlockInput {
  public:
-  // `lines` is borrowed. `source`: the name under which positions are recorded. `options.path` is
-  // used for nothing here; `display_name` stands in error texts.
-  BlockReader(LineReader* lines, const ReplayOptions& options, std::string display_name,
+  // `lines`, and `bytes`, from which they come, are borrowed. `source`: the name under which
+  // positions are recorded. `options.path` is used for nothing here.
+  BlockReader(LineReader* lines, const ByteSource* bytes, const ReplayOptions& options,
               std::string source, const DriverStart& start);
 
   // Skips what `position`, an encoded ReplayPosition, says was consumed. kInvalid where those lines
@@ -40,14 +36,11 @@ class BlockReader {
   // that are missing there will not come back by waiting.
   Status Resume(std::string_view position, bool quiet_is_end);
 
-  // The next block; nothing at the end or after a stop. An error leaves the reader of no further
-  // use.
-  Result<std::optional<ReadBlock>> Next();
-
-  uint64_t lines_read() const { return lines_read_.load(std::memory_order_relaxed); }
-  uint64_t blocks_skipped() const { return blocks_skipped_.load(std::memory_order_relaxed); }
+  Result<std::optional<ReadBlock>> Next() override;
+  DriverProgress progress() const override;
 
  private:
+  uint64_t lines_read() const { return lines_read_.load(std::memory_order_relaxed); }
   void Count(std::string_view text);
   Status LineFault(size_t column, std::string_view text) const;
   Status CheckKind(LineKind kind);
@@ -56,9 +49,10 @@ class BlockReader {
   ReadBlock Finish(Block block, size_t line_bytes, SourceKind kind);
 
   LineReader* const lines_;
+  const ByteSource* const bytes_;
   const uint64_t block_txs_;
   const uint64_t block_max_bytes_;
-  const std::string display_name_;
+  const std::string& display_name_;
   const std::string source_;
   const Height start_height_;
 

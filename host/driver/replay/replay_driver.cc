@@ -11,11 +11,13 @@
 #include <utility>
 
 #include "base/check.h"
+#include "driver/replay/block_input.h"
 #include "driver/replay/block_reader.h"
 #include "driver/replay/byte_source.h"
 #include "driver/replay/input_stream.h"
 #include "driver/replay/line_reader.h"
 #include "driver/replay/stop_signal.h"
+#include "driver/replay/stream_input.h"
 
 namespace sluice {
 namespace {
@@ -47,16 +49,9 @@ class ReplayDriver::Impl {
       return Status(StatusCode::kConfiguration,
                     "block_txs and block_max_bytes of [driver.replay] must be at least 1");
     }
-    SLUICE_RETURN_IF_ERROR(bytes_.Open());
-    lines_ = std::make_unique<LineReader>(&text_, bytes_.display_name(), options_.block_max_bytes);
-    auto blocks = std::make_unique<BlockReader>(lines_.get(), options_, bytes_.display_name(),
-                                                source_, start);
-    if (start.find_position) {
-      SLUICE_ASSIGN_OR_RETURN(std::optional<DriverPosition> position, start.find_position(source_));
-      if (position) {
-        SLUICE_RETURN_IF_ERROR(blocks->Resume(position->state, bytes_.is_regular_file()));
-      }
-    }
+    const bool is_stream = IsStoredStream(options_.path);
+    SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<BlockInput> blocks,
+                            is_stream ? OpenStream(start) : OpenLines(start));
     {
       std::lock_guard lock(mutex_);
       blocks_ = std::move(blocks);
@@ -76,7 +71,7 @@ class ReplayDriver::Impl {
     }
     ReadBlock read = std::move(queue_.front());
     queue_.pop_front();
-    queued_bytes_ -= read.line_bytes;
+    queued_bytes_ -= read.input_bytes;
     lock.unlock();
     not_full_.notify_one();
     return std::optional<Block>(std::move(read.block));
@@ -92,20 +87,41 @@ class ReplayDriver::Impl {
   }
 
   DriverProgress progress() const {
-    DriverProgress progress;
-    progress.bytes_read = bytes_.bytes_read();
-    progress.bytes_total = bytes_.bytes_total();
     std::lock_guard lock(mutex_);
-    if (blocks_ != nullptr) {
-      progress.blocks_skipped = blocks_->blocks_skipped();
-      progress.lines_read = blocks_->lines_read();
-    }
-    return progress;
+    return blocks_ == nullptr ? DriverProgress() : blocks_->progress();
   }
 
   const std::string& source() const { return source_; }
 
  private:
+  using OpenedInput = Result<std::unique_ptr<BlockInput>>;
+
+  OpenedInput OpenLines(const DriverStart& start) {
+    SLUICE_RETURN_IF_ERROR(bytes_.Open());
+    lines_ = std::make_unique<LineReader>(&text_, bytes_.display_name(), options_.block_max_bytes);
+    auto blocks = std::make_unique<BlockReader>(lines_.get(), &bytes_, options_, source_, start);
+    if (start.find_position) {
+      SLUICE_ASSIGN_OR_RETURN(std::optional<DriverPosition> position, start.find_position(source_));
+      if (position) {
+        SLUICE_RETURN_IF_ERROR(blocks->Resume(position->state, bytes_.is_regular_file()));
+      }
+    }
+    return OpenedInput(std::move(blocks));
+  }
+
+  OpenedInput OpenStream(const DriverStart& start) {
+    if (options_.follow) {
+      return Error(StatusCode::kConfiguration,
+                   fmt::format("driver.replay.follow: {}: a stream that a file sink has written is "
+                               "read to its end and not followed; set follow = false, or use "
+                               "`sluice replay`",
+                               options_.path));
+    }
+    auto stream = std::make_unique<StreamInput>(options_.path, start, &stop_);
+    SLUICE_RETURN_IF_ERROR(stream->Open());
+    return OpenedInput(std::move(stream));
+  }
+
   void ReadAhead() {
     for (;;) {
       Result<std::optional<ReadBlock>> read = blocks_->Next();
@@ -120,10 +136,10 @@ class ReplayDriver::Impl {
       not_full_.wait(lock, [&] {
         return stop_.is_set() || queue_.empty() ||
                (queue_.size() < options_.queue_blocks &&
-                queued_bytes_ + (*read)->line_bytes <= options_.queue_bytes);
+                queued_bytes_ + (*read)->input_bytes <= options_.queue_bytes);
       });
       if (stop_.is_set()) return;
-      queued_bytes_ += (*read)->line_bytes;
+      queued_bytes_ += (*read)->input_bytes;
       queue_.push_back(std::move(**read));
       lock.unlock();
       not_empty_.notify_one();
@@ -144,7 +160,7 @@ class ReplayDriver::Impl {
   std::condition_variable not_empty_;
   std::condition_variable not_full_;
   // Guarded by mutex_.
-  std::unique_ptr<BlockReader> blocks_;  // the pointer only; set once, by Begin
+  std::unique_ptr<BlockInput> blocks_;  // the pointer only; set once, by Begin
   std::deque<ReadBlock> queue_;
   size_t queued_bytes_ = 0;
   bool ended_ = false;

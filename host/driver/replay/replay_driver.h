@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The driver that reads blocks from a file or standard input: JSON Lines, plain, gzip or zstd. The
-// format is described in docs/formats.md, "Blocks in: JSON Lines".
+// The driver that reads blocks from a file or standard input: JSON Lines, plain, gzip or zstd; or
+// from a stream that a file sink has written (a folder of segments, or one of them), which it
+// recognises by what it is. docs/formats.md, "Blocks in: JSON Lines" and "Blocks in: a stream".
 //
 // A thread of the driver's own reads and parses ahead of the node, so that parsing costs the node's
 // intake thread nothing; blocks, the error that ends them, and the end are handed over in the order
@@ -9,7 +10,7 @@
 //
 // Where blocks carry heights, the height is the position: what is at or below the start is skipped.
 // Where they do not, each block carries the lines consumed and their running hash, and Begin skips
-// them again after it has checked that they are the same.
+// them again after it has checked that they are the same. A stream has heights.
 //
 // Threading: as Driver. Stop may be called before and during Begin, which then ends early without
 // an error. The destructor stops.

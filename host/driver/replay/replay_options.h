@@ -12,10 +12,10 @@
 namespace sluice {
 
 struct ReplayOptions {
-  std::string path;  // "-": standard input
+  std::string path;  // "-": standard input; a folder, or a segment: a file sink's stream
   std::string
       source;  // its name in the recorded position; empty: the file's name without its folder
-  bool follow = false;  // wait for the file to grow, until stopped
+  bool follow = false;  // wait for the file to grow, until stopped; lines only
 
   // Lines that are no blocks are put together to blocks of so many transactions, or of fewer where
   // their lines together would be longer than block_max_bytes.

@@ -154,12 +154,12 @@ TEST_F(ReplayTest, LinesOfEverySizeAroundTheReadBufferAreWhole) {
   }
 }
 
-TEST_F(ReplayTest, MissingFileIsNotFoundAndAFolderIsAnError) {
+TEST_F(ReplayTest, MissingFileIsNotFoundNorIsAFolderWithoutAStream) {
   Run run = Replay();
   EXPECT_EQ(run.status.code(), StatusCode::kNotFound);
   EXPECT_THAT(run.status.message(), HasSubstr(options_.path));
   options_.path = folder_.string();
-  EXPECT_EQ(Replay().status.code(), StatusCode::kIo);
+  EXPECT_EQ(Replay().status.code(), StatusCode::kNotFound);
 }
 
 TEST_F(ReplayTest, OptionsOutOfRangeAreAnErrorOfTheConfiguration) {

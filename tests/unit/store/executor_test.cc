@@ -195,6 +195,46 @@ TEST_F(ExecutorTest, LaterBlocksSeeSealedOnesBeforeAndAfterTheirCommit) {
   EXPECT_EQ(All("x"), expected);
 }
 
+TEST_F(ExecutorTest, TransactionKnownToHaveFailedIsRecordedAndNotExecuted) {
+  FakeListener listener;
+  UseExecutor({}, {&listener});
+  Transaction failed{{Set("x", "a", "1")}};
+  failed.failed_code = 7;
+  auto sealed = Run({failed, {{Set("x", "b", "2")}}});
+  ASSERT_TRUE(sealed) << sealed.error().ToString();
+  EXPECT_EQ(LinesOf(*sealed), Lines{"1.0 set x/b=2"});
+  EXPECT_EQ(listener.keys, Lines{"x/b"});
+  EXPECT_EQ(sealed->transaction_count, 2u);
+  EXPECT_EQ(sealed->failed_transaction_count, 1u);
+  const std::vector<TransactionResult> results(sealed->change_set->transactions().begin(),
+                                               sealed->change_set->transactions().end());
+  EXPECT_EQ(results, (std::vector<TransactionResult>{{0, 7}, {1, 0}}));
+}
+
+TEST_F(ExecutorTest, BlockThatDoesNotGiveItsExpectedDigestIsRefusedAndLeavesNothing) {
+  const auto block = [](const Digest& expected) {
+    Block made;
+    made.transactions = {{{Set("x", "a", "1")}}};
+    made.expected_digest = expected;
+    return made;
+  };
+  auto refused = executor_->Execute(block(Sha256("another")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), StatusCode::kCorruption);
+  EXPECT_NE(refused.error().message().find("height 1: executing it gives digest "),
+            std::string::npos);
+  EXPECT_EQ(All(**executor_->CurrentView("x")), Pairs{});
+
+  ChangeSetBuilder builder("test", Height(1), 0);
+  builder.AddSet(0, "x", "a", "1");
+  builder.AddTransactionResult(0, 0);
+  const Digest right = std::move(builder).Seal(GenesisDigest("test"))->digest();
+  auto sealed = executor_->Execute(block(right));
+  ASSERT_TRUE(sealed) << sealed.error().ToString();
+  EXPECT_EQ(sealed->change_set->height(), Height(1));
+  EXPECT_EQ(sealed->change_set->digest(), right);
+}
+
 TEST_F(ExecutorTest, FiftyBlocksOfTwoThousandChangesArriveComplete) {
   FakeListener listener;
   UseExecutor({}, {&listener});
