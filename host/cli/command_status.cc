@@ -71,12 +71,14 @@ int RunStatus(const CommandLine& line) {
   Result<Config> config = LoadHomeToRead(line.home);
   if (!config) return Fail(config.error());
   const bool redraw = line.watch && !line.json && isatty(STDOUT_FILENO) == 1;
-  for (;;) {
+  for (bool shown_before = false;; shown_before = true) {
     if (redraw) Print("{}", kClearScreen);
-    // A node that is just starting or ending is no reason to stop watching.
+    // A node that is just starting or ending is no reason to stop watching; what is wrong from the
+    // beginning is.
     Status status = Show(*config, line);
-    if (!status.ok() && (!line.watch || !redraw)) return Fail(status);
-    if (!status.ok()) Print("{}\n", status.message());
+    if (!status.ok() && !shown_before) return Fail(status);
+    if (!status.ok() && redraw) Print("{}\n", status.message());
+    if (!status.ok() && !redraw) Fail(status);
     if (!line.watch || OutputFailed()) return kExitDone;
     std::fflush(stdout);
     std::this_thread::sleep_for(kWatchInterval);
