@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The journal's caps and the reserve of the disk: what is forgotten, who is lost, and when no block
+// is taken.
+#include "unit/commit/pipeline_fixture.h"
+
+namespace sluice {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class PipelineJournal : public PipelineTest {
+ protected:
+  PipelineJournal() {
+    settings_.retain_blocks = 4;
+    // No write forgets what a sink that is not lost has yet to get.
+    database_.set_before_write([this](const WriteGroup& group) {
+      for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
+        EXPECT_TRUE(sink.lost || group.prune_through <= sink.pin()) << sink.name;
+      }
+    });
+  }
+  bool Blocked(const std::string& why) {
+    return Eventually([&] { return pipeline_->status().blocked.find(why) != std::string::npos; });
+  }
+  bool AnyLost() const {
+    for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
+      if (sink.lost) return true;
+    }
+    return false;
+  }
+  uint64_t journal_blocks() const {
+    return database_.journaled_height() + 1 - database_.journal_first();
+  }
+};
+
+TEST_F(PipelineJournal, KeepsWhatIsRetainedAndForgetsTheRest) {
+  Start("all", {"a"});
+  delivery_->AckByItself("a");
+  Submit(50);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  Submit(1);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  EXPECT_GE(journal_blocks(), 5U);
+  // The window besides: what was not durably committed with the last writes that journaled.
+  EXPECT_LE(journal_blocks(), 4 + 2 * settings_.window);
+}
+
+TEST_F(PipelineJournal, KeepsWhatASinkHasYetToGet) {
+  Start("all(a)", {"a"}, {"b"});
+  delivery_->AckByItself("a");
+  Ack("b", 7);
+  Submit(50);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  EXPECT_LE(database_.journal_first(), Height(8));
+  EXPECT_EQ(database_.journal_first(), Height(4)) << "the four before are retained";
+}
+
+TEST_F(PipelineJournal, MaxBlocksStopsIntakeForASinkThatThePolicyNeedsUntilItHasCaughtUp) {
+  settings_.journal_max_blocks = 10;
+  Start("1 of (a, b)", {"a", "b"});
+  delivery_->AckByItself("a");
+  TakeBeside(60);
+  ASSERT_TRUE(Blocked("journal.max_blocks = 10"));
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  const Height stopped_at = database_.journaled_height();
+  EXPECT_GT(stopped_at, Height(10));
+  EXPECT_LT(stopped_at, Height(60));
+  EXPECT_EQ(database_.journal_first(), Height(1));
+  EXPECT_FALSE(AnyLost());
+  EXPECT_THAT(pipeline_->status().blocked, HasSubstr("a sink has fallen behind"));
+  delivery_->AckByItself("b");
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(60);
+  ExpectDeliveredThrough(60);
+  EXPECT_FALSE(AnyLost());
+  EXPECT_THAT(pipeline_->status().blocked, IsEmpty());
+}
+
+TEST_F(PipelineJournal, MaxBytesStopsIntakeForASinkThatThePolicyNeedsUntilItHasCaughtUp) {
+  settings_.journal_max_bytes = 2000;
+  Start("1 of (a, b)", {"a", "b"});
+  delivery_->AckByItself("a");
+  TakeBeside(60);
+  ASSERT_TRUE(Blocked("journal.max_bytes = 2000"));
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  EXPECT_GT(database_.journal_bytes(), 2000U);
+  EXPECT_LT(database_.journaled_height(), Height(60));
+  EXPECT_EQ(database_.journal_first(), Height(1));
+  EXPECT_FALSE(AnyLost());
+  delivery_->AckByItself("b");
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(60);
+  EXPECT_FALSE(AnyLost());
+}
+
+TEST_F(PipelineJournal, RetainedBlocksGiveWayToTheCapAndNoSinkIsLost) {
+  settings_.retain_blocks = 1000;
+  settings_.journal_max_bytes = 2000;
+  Start("all(a)", {"a"}, {"b"});
+  delivery_->AckByItself("a");
+  delivery_->AckByItself("b");
+  TakeBeside(100);
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(100);
+  EXPECT_GT(database_.journal_first(), Height(1));
+  EXPECT_FALSE(AnyLost());
+}
+
+TEST_F(PipelineJournal, ASinkThatThePolicyDoesWithoutIsLostAndTheOthersGoOn) {
+  settings_.journal_max_blocks = 10;
+  Start("all(a) and 1 of (c)", {"a", "c"}, {"b"});
+  delivery_->AckByItself("a");
+  delivery_->AckByItself("c");
+  Ack("b", 3);
+  TakeBeside(60);
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(60);
+  EXPECT_TRUE(tracker_->IsLost(SinkName("b")));
+  EXPECT_FALSE(tracker_->IsLost(SinkName("a")));
+  EXPECT_FALSE(tracker_->IsLost(SinkName("c")));
+  EXPECT_GT(database_.journal_first(), Height(4)) << "what only b was to get is forgotten";
+}
+
+TEST_F(PipelineJournal, ASinkThatDegradeLeftOutIsLostToo) {
+  settings_.journal_max_blocks = 10;
+  settings_.gate.on_failure = OnFailure::kDegrade;
+  Start("all", {"a", "b"});
+  delivery_->AckByItself("a");
+  Gone("b");
+  TakeBeside(60);
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  EXPECT_EQ(database_.committed().height, Height(60));
+  EXPECT_TRUE(tracker_->IsLost(SinkName("b")));
+  EXPECT_FALSE(tracker_->IsLost(SinkName("a")));
+}
+
+TEST_F(PipelineJournal, ACapNeverRemovesWhatIsNotCommitted) {
+  // Smaller than what the window may journal; the fake fails the test where more is forgotten than
+  // is durably committed.
+  settings_.journal_max_blocks = 1;
+  settings_.retain_blocks = 0;
+  Start("all", {"a"});
+  TakeBeside(30);
+  delivery_->AckByItself("a");
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(30);
+}
+
+TEST_F(PipelineJournal, NoBlockIsJournaledWhileLessThanTheReserveIsFree) {
+  settings_.disk_reserve_bytes = 1'000'000;
+  Start("all", {"a"});
+  delivery_->AckByItself("a");
+  database_.SetFreeDiskBytes(999'999);
+  TakeBeside(20);
+  ASSERT_TRUE(Blocked("journal.disk_reserve = 1000000"));
+  EXPECT_THAT(pipeline_->status().blocked, HasSubstr("999999 bytes are free"));
+  EXPECT_THAT(database_.writes(), IsEmpty());
+  EXPECT_EQ(pipeline_->result(), Status::Ok());
+  database_.SetFreeDiskBytes(1'000'000);
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(20);
+  EXPECT_THAT(pipeline_->status().blocked, IsEmpty());
+}
+
+TEST_F(PipelineJournal, HeightsAreCommittedWhileLessThanTheReserveIsFree) {
+  settings_.disk_reserve_bytes = 1'000'000;
+  Start("all", {"a", "b"});
+  Submit(3);
+  ASSERT_TRUE(trace_.WaitFor("delivered 3"));
+  database_.SetFreeDiskBytes(10);
+  Ack("a", 3);
+  Ack("b", 3);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(3);
+}
+
+}  // namespace
+}  // namespace sluice
