@@ -49,6 +49,26 @@ std::string_view LevelName(LogLevel level) {
   return "info";
 }
 
+struct SplitTime {
+  std::string seconds;  // "2026-01-31T12:00:00"
+  int64_t nanos = 0;    // 0 to 999,999,999
+};
+
+SplitTime Split(int64_t unix_nanos) {
+  int64_t seconds = unix_nanos / 1'000'000'000;
+  int64_t nanos = unix_nanos % 1'000'000'000;
+  if (nanos < 0) {
+    nanos += 1'000'000'000;
+    --seconds;
+  }
+  std::time_t time = seconds;
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  return {fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
+                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec),
+          nanos};
+}
+
 }  // namespace
 
 Status InitLog(std::string_view level, LogFormat format) {
@@ -70,7 +90,7 @@ bool LogEnabled(LogLevel level) {
 
 void LogMessage(LogLevel level, std::string_view component, std::string_view message) {
   std::string line;
-  std::string time = FormatTime(WallNanos() / 1'000'000 * 1'000'000);
+  std::string time = FormatTimeMillis(WallNanos());
   if (g_json.load(std::memory_order_relaxed)) {
     line = fmt::format(R"({{"time":"{}","level":"{}","component":)", time, LevelName(level));
     AppendJsonString(&line, component);
@@ -85,24 +105,16 @@ void LogMessage(LogLevel level, std::string_view component, std::string_view mes
 }
 
 std::string FormatTime(int64_t unix_nanos) {
-  int64_t seconds = unix_nanos / 1'000'000'000;
-  int64_t nanos = unix_nanos % 1'000'000'000;
-  if (nanos < 0) {
-    nanos += 1'000'000'000;
-    --seconds;
-  }
-  std::time_t time = seconds;
-  std::tm parts{};
-  gmtime_r(&time, &parts);
-  std::string out =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", parts.tm_year + 1900, parts.tm_mon + 1,
-                  parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
-  if (nanos != 0) {
-    std::string fraction = fmt::format("{:09}", nanos);
-    while (fraction.back() == '0') fraction.pop_back();
-    out += "." + fraction;
-  }
-  return out + "Z";
+  const SplitTime time = Split(unix_nanos);
+  if (time.nanos == 0) return time.seconds + "Z";
+  std::string fraction = fmt::format("{:09}", time.nanos);
+  fraction.erase(fraction.find_last_not_of('0') + 1);
+  return fmt::format("{}.{}Z", time.seconds, fraction);
+}
+
+std::string FormatTimeMillis(int64_t unix_nanos) {
+  const SplitTime time = Split(unix_nanos);
+  return fmt::format("{}.{:03}Z", time.seconds, time.nanos / 1'000'000);
 }
 
 }  // namespace sluice

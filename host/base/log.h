@@ -51,5 +51,8 @@ void LogError(std::string_view component, fmt::format_string<Args...> format, Ar
 
 // RFC 3339 in UTC with nanoseconds trimmed to what is not zero: "2026-01-31T12:00:00Z".
 std::string FormatTime(int64_t unix_nanos);
+// The same cut off to milliseconds, always three digits, so that log lines stand in columns:
+// "2026-01-31T12:00:00.000Z".
+std::string FormatTimeMillis(int64_t unix_nanos);
 
 }  // namespace sluice

@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/log.h"
-
 namespace sluice {
 namespace {
 
@@ -45,12 +43,6 @@ TEST(Utf8, RefusesOverlongFormsSurrogatesAndTornSequences) {
 TEST(BigEndian, SortsAsNumbersDo) {
   EXPECT_LT(BigEndian64(255), BigEndian64(256));
   EXPECT_EQ(ReadBigEndian64(BigEndian64(0x0123456789abcdefu)), 0x0123456789abcdefu);
-}
-
-TEST(Time, IsWrittenAsRfc3339) {
-  EXPECT_EQ(FormatTime(0), "1970-01-01T00:00:00Z");
-  EXPECT_EQ(FormatTime(1'500'000'000), "1970-01-01T00:00:01.5Z");
-  EXPECT_EQ(FormatTime(-1), "1969-12-31T23:59:59.999999999Z");
 }
 
 }  // namespace
