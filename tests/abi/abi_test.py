@@ -52,7 +52,7 @@ class HeaderTest(unittest.TestCase):
             # Twice: the include guard is part of what is tested.
             c.write_text("#include <sluice/plugin.h>\n#include <sluice/plugin.h>\nint unused;\n")
             cxx.write_text("#include <sluice/plugin.h>\n#include <sluice/plugin.h>\n")
-            sdk.write_text("#include <sluice/plugin.hpp>\n#include <sluice/plugin.hpp>\n")
+            sdk.write_text("#include <sluice/plugin.hpp>\n#include <sluice/replace_file.hpp>\n" * 2)
             for cc, cpp in COMPILERS:
                 for std in ("c99", "c11"):
                     run(cc, f"-std={std}", *self.FLAGS, c)

@@ -2,9 +2,14 @@
 //
 // The C++ SDK: what a class turns into, and that nothing thrown in it gets out.
 #include <gmock/gmock.h>
+#include <stdlib.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <new>
 #include <sluice/plugin.hpp>
+#include <sluice/replace_file.hpp>
 #include <stdexcept>
 #include <vector>
 
@@ -56,6 +61,41 @@ class Minimal {
   Status Start(const StartArgs&, StartResult*) { return Status::Ok(); }
   Status Deliver(const Batch&) { return Status::Busy(); }
 };
+
+TEST(PluginSdk, HexadecimalDigitsKeepEveryByte) {
+  const std::string bytes("\0\x7f\x80\xff", 4);
+  EXPECT_EQ(ToHex(bytes), "007f80ff");
+  EXPECT_EQ(FromHex("007F80ff"), bytes);
+  for (const char* text : {"0", "0g", "g0", " 00"}) EXPECT_EQ(FromHex(text), std::nullopt) << text;
+  sluice_digest digest{};
+  digest.bytes[31] = 0xab;
+  const std::optional<sluice_digest> read = DigestFromHex(ToHex(View(digest)));
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(*read == digest);
+  EXPECT_FALSE(DigestFromHex("ab"));
+}
+
+TEST(PluginSdk, ReplacedFileHoldsTheNewBytesOrTheOldOnes) {
+  std::string folder = ::testing::TempDir() + "sluice-sdk-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const std::filesystem::path path = std::filesystem::path(folder) / "state.json";
+  const auto content = [&path] {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  EXPECT_TRUE(ReplaceFile(path, "one").ok());
+  EXPECT_EQ(content(), "one");
+  EXPECT_TRUE(ReplaceFile(path, "").ok());
+  EXPECT_EQ(content(), "");
+  EXPECT_TRUE(ReplaceFile(path, "three").ok());
+  // What stands beside cannot be written: a folder is in its place.
+  std::filesystem::create_directory(path.string() + ".new");
+  const Status failed = ReplaceFile(path, "four");
+  EXPECT_EQ(failed.code(), SLUICE_RETRY);
+  EXPECT_THAT(failed.text(), HasSubstr("cannot create " + path.string() + ".new: "));
+  EXPECT_EQ(content(), "three");
+  std::filesystem::remove_all(folder);
+}
 
 TEST(PluginSdk, MinimalClassHasNoOptionalFunctions) {
   FakeHost host;

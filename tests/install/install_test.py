@@ -54,7 +54,7 @@ class InstallTest(unittest.TestCase):
 
     def test_has_the_promised_shape(self):
         for path in ("bin/sluice", "lib/sluice/plugins/file.so", "lib/sluice/plugins/null.so",
-                     "include/sluice/plugin.h", "include/sluice/plugin.hpp",
+                     "include/sluice/plugin.h", "include/sluice/plugin.hpp", "include/sluice/replace_file.hpp",
                      "lib/cmake/sluice_plugin_api/sluice_plugin_api-config.cmake",
                      "share/sluice/proto/sluice/stream/v1/stream.proto",
                      "share/sluice/examples/counter/counter.cc", "share/sluice/configs/audit-file.toml",

@@ -3,18 +3,14 @@
 // Counts sets and deletes of each store into one small JSON file, durably and exactly once.
 //
 // The counts and the position (stream, epoch, height, digest) stand in the same file, which is
-// replaced as a whole: written beside, fsynced, renamed, folder fsynced. So a crash at any point
-// leaves the counts of some height together with that height, and `Resume` tells the node where to
-// go on.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+// replaced as a whole. So a crash at any point leaves the counts of some height together with that
+// height, and `Resume` tells the node where to go on. A file that was damaged by hand makes an
+// exception, which the SDK turns into FATAL with its text.
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sluice/plugin.hpp>
+#include <sluice/replace_file.hpp>
 
 namespace {
 
@@ -24,24 +20,6 @@ using nlohmann::json;
 constexpr char kSchema[] =
     R"([{"name":"path","type":"string","default":"counts.json","description":)"
     R"("The file with the counts; relative to the node's home."}])";
-
-std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char c : bytes) {
-    out.push_back(kDigits[c >> 4]);
-    out.push_back(kDigits[c & 15]);
-  }
-  return out;
-}
-
-sluice_digest FromHex(const std::string& hex) {
-  sluice_digest digest{};
-  for (size_t i = 0; i < sizeof(digest.bytes) && 2 * i + 1 < hex.size(); ++i) {
-    digest.bytes[i] = static_cast<uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
-  }
-  return digest;
-}
 
 class Counter {
  public:
@@ -66,7 +44,8 @@ class Counter {
       position->SetEmpty();
     } else {
       position->SetAt(document_["stream"].get<std::string>(), document_["epoch"],
-                      document_["height"], FromHex(document_["digest"]));
+                      document_["height"],
+                      DigestFromHex(document_["digest"].get<std::string>()).value());
     }
     return Status::Ok();
   }
@@ -102,31 +81,10 @@ class Counter {
     next["stream"] = stream_id_;
     next["epoch"] = epoch_;
     next["height"] = height;
-    next["digest"] = Hex(View(digest));
-    Status status = Write(next);
+    next["digest"] = ToHex(View(digest));
+    Status status = ReplaceFile(path_, next.dump() + "\n");
     if (status.ok()) document_ = std::move(next);
     return status;
-  }
-
-  Status Write(const json& document) {
-    const std::string beside = path_.string() + ".new";
-    const std::string text = document.dump() + "\n";
-    const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return Failed("create", beside);
-    const bool written =
-        ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-        ::fsync(fd) == 0;
-    ::close(fd);
-    if (!written) return Failed("write", beside);
-    if (::rename(beside.c_str(), path_.c_str()) != 0) return Failed("rename", beside);
-    const int folder = ::open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = folder >= 0 && ::fsync(folder) == 0;
-    if (folder >= 0) ::close(folder);
-    return synced ? Status::Ok() : Failed("fsync the folder of", path_.string());
-  }
-
-  static Status Failed(const char* what, const std::string& path) {
-    return Status::Retry(std::string("cannot ") + what + " " + path + ": " + std::strerror(errno));
   }
 
   std::filesystem::path path_;

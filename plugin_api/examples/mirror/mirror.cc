@@ -5,15 +5,11 @@
 // State and position stand in the same file, which is replaced as a whole, as in the counter
 // example; so a height is in it once or not at all. Writing the whole state for each height suits
 // a small state only. Keys and values are any bytes, so they stand in it as hexadecimal digits.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sluice/plugin.hpp>
+#include <sluice/replace_file.hpp>
 
 namespace {
 
@@ -23,24 +19,6 @@ using nlohmann::json;
 constexpr char kSchema[] =
     R"([{"name":"path","type":"string","default":"data/mirror.json","description":)"
     R"("The file with the state; relative to the node's home."}])";
-
-std::string Hex(std::string_view bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string out;
-  for (const unsigned char c : bytes) {
-    out.push_back(kDigits[c >> 4]);
-    out.push_back(kDigits[c & 15]);
-  }
-  return out;
-}
-
-std::string FromHex(const std::string& hex) {
-  std::string out;
-  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    out.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
-  }
-  return out;
-}
 
 std::filesystem::path PathOf(std::string_view home, std::string_view settings) {
   return std::filesystem::path(home) / json::parse(settings).at("path").get<std::string>();
@@ -54,11 +32,8 @@ json ReadFile(const std::filesystem::path& path) {
 
 void SetPosition(const json& document, Position* position) {
   if (!document.contains("height")) return position->SetEmpty();
-  sluice_digest digest{};
-  const std::string bytes = FromHex(document["digest"]);
-  std::memcpy(digest.bytes, bytes.data(), std::min(bytes.size(), sizeof(digest.bytes)));
   position->SetAt(document["stream"].get<std::string>(), document["epoch"], document["height"],
-                  digest);
+                  DigestFromHex(document["digest"].get<std::string>()).value());
 }
 
 // Gives the rows of a file, one a call.
@@ -75,7 +50,7 @@ class Rows final : public ReadbackCursor {
       item->kind = SLUICE_READBACK_END;
       return Status::Ok();
     }
-    row_ = {rows_[at_].store, FromHex(rows_[at_].key), FromHex(rows_[at_].value)};
+    row_ = {rows_[at_].store, FromHex(rows_[at_].key).value(), FromHex(rows_[at_].value).value()};
     ++at_;
     item->kind = SLUICE_READBACK_ROW;
     item->store = Text(row_.store);
@@ -128,9 +103,9 @@ class Mirror {
     for (const sluice_change& change : batch.changes()) {
       json& keys = next["state"][std::string(View(change.store))];
       if (change.kind == SLUICE_CHANGE_SET) {
-        keys[Hex(View(change.key))] = Hex(View(change.value));
+        keys[ToHex(View(change.key))] = ToHex(View(change.value));
       } else if (change.kind == SLUICE_CHANGE_DELETE) {
-        if (keys.is_object()) keys.erase(Hex(View(change.key)));
+        if (keys.is_object()) keys.erase(ToHex(View(change.key)));
       } else if ((change.flags & SLUICE_CHANGE_MUST_UNDERSTAND) != 0) {
         return Status::Unsupported("a kind of change that this version does not know");
       }
@@ -158,30 +133,10 @@ class Mirror {
     next["stream"] = stream_id_;
     next["epoch"] = epoch_;
     next["height"] = height;
-    next["digest"] = Hex(View(digest));
-    Status status = Write(next.dump() + "\n");
+    next["digest"] = ToHex(View(digest));
+    Status status = ReplaceFile(path_, next.dump() + "\n");
     if (status.ok()) document_ = std::move(next);
     return status;
-  }
-
-  Status Write(const std::string& text) {
-    const std::string beside = path_.string() + ".new";
-    const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (fd < 0) return Failed("create", beside);
-    const bool written =
-        ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-        ::fsync(fd) == 0;
-    ::close(fd);
-    if (!written) return Failed("write", beside);
-    if (::rename(beside.c_str(), path_.c_str()) != 0) return Failed("rename", beside);
-    const int folder = ::open(path_.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = folder >= 0 && ::fsync(folder) == 0;
-    if (folder >= 0) ::close(folder);
-    return synced ? Status::Ok() : Failed("fsync the folder of", path_.string());
-  }
-
-  static Status Failed(const char* what, const std::string& path) {
-    return Status::Retry(std::string("cannot ") + what + " " + path + ": " + std::strerror(errno));
   }
 
   std::filesystem::path path_;

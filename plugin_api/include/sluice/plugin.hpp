@@ -21,21 +21,21 @@
 //   optional, found when they are there:
 //     Status Resume(Position* position)
 //     Status Attach(const AttachArgs& args)
-//     void   Cancel()                            (any thread, while another call is running)
+//     void   Cancel()                            (while another call is running, on another thread)
 //     Status Drain(std::chrono::nanoseconds deadline)
 //     Status OpenReadback(const ReadbackArgs& args, ReadbackInfo* info,
 //                         std::unique_ptr<ReadbackCursor>* cursor)   (sluice.readback/1)
 //     const void* GetExtension(std::string_view id)                  (any other extension)
 //
-// Threading: as the tags in plugin.h say: Start, Resume, Attach, Drain, destructor on the control
-//   thread, Deliver on the delivery thread, never two of these at once (with SLUICE_CAP_PARALLEL
-//   several Deliver at once); Cancel on any thread. Host's functions may be called on any thread.
+// Threading: as plugin.h says: Start, Resume, Attach, Drain, destructor on the control thread,
+//   Deliver on the delivery thread, which may be the same one or not; never two of these at once
+//   (with SLUICE_CAP_PARALLEL several Deliver at once), so a class without threads of its own needs
+//   no lock. Cancel on another thread while one of them runs; it has returned before the destructor
+//   is called. Host's functions may be called on any thread.
 // Ownership: what the host passes is borrowed until the call returns; Host::Retain keeps a batch
-// longer.
-//   The SDK owns the object and destroys it in `destroy`.
+//   longer. The SDK owns the object and destroys it in `destroy`.
 // Errors: a method returns a Status with a text: what failed, on what, what happens next. The SDK
-// hands
-//   the text to the host. An exception never leaves the plugin: every entry has a catch-all
+//   hands the text to the host. An exception never leaves the plugin: every entry has a catch-all
 //   *compiled into the plugin*, which turns it into FATAL with the exception's text. (A catch in
 //   the host could not be relied on where the two were built with different runtimes.)
 #ifndef SLUICE_PLUGIN_HPP_
@@ -52,6 +52,7 @@
 #include <iterator>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -72,6 +73,40 @@ inline std::string_view View(const sluice_digest& digest) {
 inline sluice_text Text(std::string_view text) { return {text.data(), text.size()}; }
 inline sluice_bytes Bytes(std::string_view bytes) {
   return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+// A digest, or any bytes, as text for a file or a column: two lower-case digits a byte.
+inline std::string ToHex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  for (const char c : bytes) {
+    out.push_back(kDigits[static_cast<unsigned char>(c) >> 4]);
+    out.push_back(kDigits[static_cast<unsigned char>(c) & 15]);
+  }
+  return out;
+}
+// Nothing where the text is not hexadecimal digits in pairs.
+inline std::optional<std::string> FromHex(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  };
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  for (size_t i = 0; i < text.size(); i += 2) {
+    const int high = digit(text[i]);
+    const int low = digit(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<char>(high * 16 + low));
+  }
+  return out;
+}
+inline std::optional<sluice_digest> DigestFromHex(std::string_view text) {
+  const std::optional<std::string> bytes = FromHex(text);
+  sluice_digest digest{};
+  if (!bytes || bytes->size() != sizeof(digest.bytes)) return std::nullopt;
+  std::memcpy(digest.bytes, bytes->data(), bytes->size());
+  return digest;
 }
 inline bool operator==(const sluice_digest& a, const sluice_digest& b) {
   return std::memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
