@@ -2,9 +2,9 @@
 #include "file/file_sink.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
+#include "file/abi_digest.h"
 #include "file/readback.h"
 #include "file/status_of_fault.h"
 
@@ -21,12 +21,6 @@ namespace {
 // A group is synced at this size even while more heights wait: bounds the memory, and the time
 // until the first of them is acked.
 constexpr uint64_t kGroupBytes = 4 * 1024 * 1024;
-
-sluice_digest FromDigest(const Digest& digest) {
-  sluice_digest out;
-  std::memcpy(out.bytes, digest.data(), digest.size());
-  return out;
-}
 
 std::string Height(uint64_t height) { return "height " + std::to_string(height); }
 

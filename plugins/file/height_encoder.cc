@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "file/abi_digest.h"
 #include "file/compression.h"
 #include "file/jsonl_line.h"
 

@@ -21,12 +21,6 @@ struct Position {
   Digest digest{};
 };
 
-inline Digest ToDigest(const sluice_digest& digest) {
-  Digest out;
-  std::copy(std::begin(digest.bytes), std::end(digest.bytes), out.begin());
-  return out;
-}
-
 // What the beginning of a file says.
 struct FileStart {
   Position base;           // the file's first height is base.height + 1

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file/readback.h"
 
-#include <cstring>
 #include <utility>
 #include <vector>
 
+#include "file/abi_digest.h"
 #include "file/change_set_decoder.h"
 #include "file/settings.h"
 #include "file/status_of_fault.h"
@@ -21,12 +21,6 @@ using sluice::sdk::Status;
 using sluice::sdk::Text;
 
 namespace {
-
-sluice_digest FromDigest(const Digest& digest) {
-  sluice_digest out;
-  std::memcpy(out.bytes, digest.data(), digest.size());
-  return out;
-}
 
 class Cursor : public ReadbackCursor {
  public:

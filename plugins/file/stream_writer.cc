@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "file/abi_digest.h"
 #include "file/crc32c.h"
 #include "file/file_io.h"
 #include "file/retention.h"

@@ -18,6 +18,21 @@ namespace {
 
 constexpr uint64_t kHeights = 14;
 
+// How a child process ends.
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kKilled = 9;  // at the system call that was chosen
+
+// kDone or kKilled; anything else is reported as a failure of the test and ends the caller's loop.
+int WaitFor(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : kFailed;
+  EXPECT_TRUE(code == kDone || code == kKilled) << "exit code " << code;
+  return code == kKilled ? kKilled : kDone;
+}
+
 uint64_t Seed() {
   const char* given = std::getenv("SLUICE_TEST_SEED");
   return given == nullptr ? 20260131 : std::strtoull(given, nullptr, 10);
@@ -37,6 +52,13 @@ class CrashTest : public ::testing::TestWithParam<const char*> {
   std::string settings() const { return GetParam(); }
 
   static void Note(uint64_t height) { *acked_ = height; }
+
+  // A child's whole life, where nothing ends it before.
+  [[noreturn]] void DeliverAndExit(SinkDriver* sink) {
+    const bool done =
+        sink->Begin(1, content_) == SLUICE_OK && sink->DeliverAll(content_, kHeights, 3);
+    _exit(done ? kDone : kFailed);
+  }
 
   // Continues under a new epoch to the end; what was acked is there.
   void ExpectContinues(const std::filesystem::path& home, uint64_t epoch, uint64_t acked) {
@@ -70,17 +92,12 @@ TEST_P(CrashTest, ProcessKilledAroundEachSystemCallLosesNothingAcked) {
         SinkDriver sink(home.path(), settings());
         sink.set_ack_observer(&Note);
         FaultySystem::Watch(sink.folder());
-        FaultySystem::DoAt(nth, after, [] { _exit(9); });
-        const bool done =
-            sink.Begin(1, content_) == SLUICE_OK && sink.DeliverAll(content_, kHeights, 3);
-        _exit(done ? 0 : 1);
+        FaultySystem::DoAt(nth, after, [] { _exit(kKilled); });
+        DeliverAndExit(&sink);
       }
-      int status = 0;
-      ASSERT_EQ(waitpid(child, &status, 0), child);
-      ASSERT_TRUE(WIFEXITED(status));
-      ASSERT_NE(WEXITSTATUS(status), 1);
+      const int ended = WaitFor(child);
       ExpectContinues(home.path(), 2, *acked_);
-      if (WEXITSTATUS(status) == 0) break;
+      if (ended == kDone) break;
     }
   }
 }
@@ -105,14 +122,12 @@ TEST_P(CrashTest, RecoveryKilledAroundEachSystemCallIsRepeatable) {
     if (child == 0) {
       SinkDriver sink(home.path(), settings());
       FaultySystem::Watch(sink.folder());
-      FaultySystem::DoAt((nth + 1) / 2, nth % 2 == 0, [] { _exit(9); });
-      _exit(sink.Begin(2, content_) == SLUICE_OK ? 0 : 1);
+      FaultySystem::DoAt((nth + 1) / 2, nth % 2 == 0, [] { _exit(kKilled); });
+      _exit(sink.Begin(2, content_) == SLUICE_OK ? kDone : kFailed);
     }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_NE(WEXITSTATUS(status), 1);
+    const int ended = WaitFor(child);
     ExpectContinues(home.path(), 3, acked);
-    if (WEXITSTATUS(status) == 0) break;
+    if (ended == kDone) break;
   }
 }
 
@@ -170,17 +185,11 @@ TEST_P(CrashTest, PowerCutAfterARestartLosesNothingThatTheRestartReported) {
           FaultySystem::SetWatching(false);
           EXPECT_EQ(begun, SLUICE_OK) << restarted.failure();
           ExpectContinues(survived.path(), 3, reported);
-          _exit(HasFailure() ? 1 : 9);
+          _exit(HasFailure() ? kFailed : kKilled);
         });
-        const bool done =
-            sink.Begin(1, content_) == SLUICE_OK && sink.DeliverAll(content_, kHeights, 3);
-        _exit(done ? 0 : 1);
+        DeliverAndExit(&sink);
       }
-      int status = 0;
-      ASSERT_EQ(waitpid(child, &status, 0), child);
-      ASSERT_TRUE(WIFEXITED(status));
-      ASSERT_NE(WEXITSTATUS(status), 1);
-      if (WEXITSTATUS(status) == 0) break;
+      if (WaitFor(child) == kDone) break;
     }
   }
 }

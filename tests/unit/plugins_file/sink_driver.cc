@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "file/abi_digest.h"
+
 namespace sluice_file::testing {
 namespace fs = std::filesystem;
 using sluice::sdk::Bytes;
@@ -16,18 +18,6 @@ using sluice::sdk::View;
 namespace {
 
 SinkDriver* Driver(void* context) { return static_cast<SinkDriver*>(context); }
-
-sluice_digest FromDigest(const Digest& digest) {
-  sluice_digest out;
-  std::copy(digest.begin(), digest.end(), std::begin(out.bytes));
-  return out;
-}
-
-Digest ToDigest(const sluice_digest& digest) {
-  Digest out;
-  std::copy(std::begin(digest.bytes), std::end(digest.bytes), out.begin());
-  return out;
-}
 
 Where ToWhere(const sluice_position& position) {
   return {position.kind == SLUICE_POSITION_EMPTY, position.stream_id, position.epoch,
