@@ -2,16 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Homes rebuilt from what a file sink has written: `sluice replay PATH/TO/stream`."""
 
+import contextlib
 import json
+import os
 import pathlib
+import pty
 import shutil
 import signal
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cli_test import BLOCKS, CliTest
-from sluice_home import CONFIG, DEADLINE_SECONDS, block, run, set_op, wait_until
+from sluice_home import (CONFIG, DEADLINE_SECONDS, SLUICE, block, environment, run, set_op,
+                         wait_until)
 
 # All that a block can be: times, transactions that fail, empty blocks, bytes that are no text.
 VARIED = BLOCKS + [
@@ -206,6 +211,22 @@ class ReplayStream(CliTest):
         renamed = home.root / "copy.seg"
         shutil.copy(segment, renamed)
         self.fails(home.run("replay", renamed), 1, str(renamed), "its name back")
+
+    def test_progress_on_a_terminal_knows_how_much_there_is(self):
+        _, stream, _ = self.replayed(VARIED)
+        home = self.home()
+        ours, theirs = pty.openpty()
+        done = subprocess.run([SLUICE, "--home", home.path, "replay", stream], stderr=theirs,
+                              stdout=subprocess.PIPE, env=environment(), timeout=DEADLINE_SECONDS)
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while more := os.read(ours, 65536):
+                shown += more
+        os.close(ours)
+        self.assertEqual(done.returncode, 0, shown)
+        self.assertIn("[" + "#" * 30 + "] 100 %", shown.decode())
+        self.assertIn(b"6 blocks, 8 transactions (1 failed)", done.stdout)
 
     def test_start_reads_a_stream_to_its_end_and_does_not_follow_it(self):
         _, stream, fed = self.replayed(VARIED)
