@@ -2,14 +2,12 @@
 //
 // simdjson's on-demand parser walks the line once, in place. Three properties of it shape this
 // file:
-//  - It does not look at what is not read. Every value is therefore read here, and values that are
-//  taken
-//    over as they are written go through ScanJsonValue.
+//  - It does not look at what is not read. Every value is therefore read here, and values that
+//    are taken over as they are written go through ScanJsonValue.
 //  - It reports errors without a usable position. After any error the line is walked once more by
 //    ScanJsonLine, and the leftmost fault is the one that is reported.
 //  - Its texts are unescaped into a buffer. Texts without a backslash, nearly all, are instead
-//  taken
-//    from the line itself.
+//    taken from the line itself.
 #include "driver/replay/line_parser.h"
 
 #include <fmt/core.h>
@@ -163,12 +161,7 @@ class LineParser::Impl {
     ObjectState state;
     state.start = line_.data() + start;
     bool first = true;
-    for (auto result : object) {
-      ondemand::field field;
-      if ((error = std::move(result).get(field))) return FailSyntax(error);
-      const char* name_at = nullptr;
-      unsigned id = 0;
-      if (!ReadName(field, &name_at, &id)) return false;
+    bool read = EachField(object, [&](unsigned id, const char* name_at, ondemand::value& value) {
       if (first) {
         first = false;
         *kind = KindOf(id);
@@ -176,19 +169,17 @@ class LineParser::Impl {
         if (*kind == LineKind::kOperation) block_->transactions.back().operations.emplace_back();
       }
       if (!CheckField(*kind, id, name_at, &state)) return false;
-      ondemand::value value = field.value();
       switch (*kind) {
         case LineKind::kBlock:
-          if (!BlockField(id, value)) return false;
-          break;
+          return BlockField(id, value);
         case LineKind::kTransaction:
-          if (!Operations(value, 2, &block_->transactions.back())) return false;
-          break;
+          return Operations(value, 2, &block_->transactions.back());
         case LineKind::kOperation:
-          if (!OperationField(id, value, 1, &state, &LastOperation())) return false;
-          break;
+          return OperationField(id, value, 1, &state, &LastOperation());
       }
-    }
+      return false;
+    });
+    if (!read) return false;
     // Where bytes are left behind the object, simdjson still has a token to show.
     const char* rest = nullptr;
     if (document.current_location().get(rest) == simdjson::SUCCESS) {
@@ -201,6 +192,52 @@ class LineParser::Impl {
       return Fail(state.start, "a block without txs; add \"txs\":[] where it is to be empty");
     }
     return *kind != LineKind::kOperation || FinishOperation(state, &LastOperation());
+  }
+
+  // Each element of an array goes to `element(value)`, until one returns false. `not_array`: what
+  // is said of any other value.
+  template <typename Element>
+  bool EachElement(ondemand::value& value, std::string_view not_array, Element element) {
+    const char* start = StartOf(value);
+    if (*start != '[') return Fail(start, std::string(not_array));
+    ondemand::array array;
+    auto error = value.get_array().get(array);
+    if (error) return FailSyntax(error);
+    for (auto result : array) {
+      ondemand::value item;
+      if ((error = std::move(result).get(item))) return FailSyntax(error);
+      if (!element(item)) return false;
+    }
+    return true;
+  }
+
+  // Each field goes to `member(id, name_at, value)`, until one returns false; see ReadName.
+  template <typename Member>
+  bool EachField(ondemand::object& object, Member member) {
+    for (auto result : object) {
+      ondemand::field field;
+      if (auto error = std::move(result).get(field)) return FailSyntax(error);
+      const char* name_at = nullptr;
+      unsigned id = 0;
+      if (!ReadName(field, &name_at, &id)) return false;
+      if (!member(id, name_at, field.value())) return false;
+    }
+    return true;
+  }
+
+  // An object within the line: each field that `kind` knows goes to `member(id, value)`.
+  // `not_object`: what is said of any other value.
+  template <typename Member>
+  bool InnerObject(ondemand::value& value, LineKind kind, std::string_view not_object,
+                   ObjectState* state, Member member) {
+    state->start = StartOf(value);
+    if (*state->start != '{') return Fail(state->start, std::string(not_object));
+    ondemand::object object;
+    auto error = value.get_object().get(object);
+    if (error) return FailSyntax(error);
+    return EachField(object, [&](unsigned id, const char* name_at, ondemand::value& field) {
+      return CheckField(kind, id, name_at, state) && member(id, field);
+    });
   }
 
   Operation& LastOperation() { return block_->transactions.back().operations.back(); }
@@ -299,17 +336,9 @@ class LineParser::Impl {
       block_->time_unix_nanos = *nanos;
       return true;
     }
-    const char* start = StartOf(value);
-    if (*start != '[') return Fail(start, "txs must be an array of transactions");
-    ondemand::array array;
-    auto error = value.get_array().get(array);
-    if (error) return FailSyntax(error);
-    for (auto result : array) {
-      ondemand::value transaction;
-      if ((error = std::move(result).get(transaction))) return FailSyntax(error);
-      if (!TransactionObject(transaction)) return false;
-    }
-    return true;
+    return EachElement(
+        value, "txs must be an array of transactions",
+        [&](ondemand::value& transaction) { return TransactionObject(transaction); });
   }
 
   bool HeightValue(ondemand::value& value) {
@@ -337,64 +366,32 @@ class LineParser::Impl {
 
   bool TransactionObject(ondemand::value& value) {
     ObjectState state;
-    state.start = StartOf(value);
-    if (*state.start != '{') {
-      return Fail(state.start, "a transaction must be an object with ops");
-    }
-    ondemand::object object;
-    auto error = value.get_object().get(object);
-    if (error) return FailSyntax(error);
     Transaction& transaction = block_->transactions.emplace_back();
-    for (auto result : object) {
-      ondemand::field field;
-      if ((error = std::move(result).get(field))) return FailSyntax(error);
-      const char* name_at = nullptr;
-      unsigned id = 0;
-      if (!ReadName(field, &name_at, &id)) return false;
-      if (!CheckField(LineKind::kTransaction, id, name_at, &state)) return false;
-      ondemand::value operations = field.value();
-      if (!Operations(operations, 4, &transaction)) return false;
-    }
+    bool read =
+        InnerObject(value, LineKind::kTransaction, "a transaction must be an object with ops",
+                    &state, [&](unsigned, ondemand::value& operations) {
+                      return Operations(operations, 4, &transaction);
+                    });
+    if (!read) return false;
     return state.seen != 0 || Fail(state.start, "a transaction without ops; add them");
   }
 
   // `depth`: the objects and arrays that are open within the array of operations, itself counted.
   bool Operations(ondemand::value& value, int depth, Transaction* transaction) {
-    const char* start = StartOf(value);
-    if (*start != '[') return Fail(start, "ops must be an array of operations");
-    ondemand::array array;
-    auto error = value.get_array().get(array);
-    if (error) return FailSyntax(error);
-    for (auto result : array) {
-      ondemand::value operation;
-      if ((error = std::move(result).get(operation))) return FailSyntax(error);
-      if (!OperationObject(operation, depth + 1, &transaction->operations.emplace_back())) {
-        return false;
-      }
-    }
-    return true;
+    return EachElement(
+        value, "ops must be an array of operations", [&](ondemand::value& operation) {
+          return OperationObject(operation, depth + 1, &transaction->operations.emplace_back());
+        });
   }
 
   bool OperationObject(ondemand::value& value, int depth, Operation* operation) {
     ObjectState state;
-    state.start = StartOf(value);
-    if (*state.start != '{') {
-      return Fail(state.start, "an operation must be an object with op, store and key");
-    }
-    ondemand::object object;
-    auto error = value.get_object().get(object);
-    if (error) return FailSyntax(error);
-    for (auto result : object) {
-      ondemand::field field;
-      if ((error = std::move(result).get(field))) return FailSyntax(error);
-      const char* name_at = nullptr;
-      unsigned id = 0;
-      if (!ReadName(field, &name_at, &id)) return false;
-      if (!CheckField(LineKind::kOperation, id, name_at, &state)) return false;
-      ondemand::value member = field.value();
-      if (!OperationField(id, member, depth, &state, operation)) return false;
-    }
-    return FinishOperation(state, operation);
+    bool read = InnerObject(value, LineKind::kOperation,
+                            "an operation must be an object with op, store and key", &state,
+                            [&](unsigned id, ondemand::value& member) {
+                              return OperationField(id, member, depth, &state, operation);
+                            });
+    return read && FinishOperation(state, operation);
   }
 
   bool OperationField(unsigned id, ondemand::value& value, int depth, ObjectState* state,
