@@ -133,7 +133,9 @@ class PipelineTest : public testing::Test {
     });
   }
   Status JoinIntake() {
-    EXPECT_TRUE(trace_.WaitFor("intake ended"));
+    const bool ended = trace_.WaitFor("intake ended");
+    EXPECT_TRUE(ended) << "blocked: " << pipeline_->status().blocked;
+    if (!ended) pipeline_->Stop();
     intake_.join();
     return intake_status_;
   }
