@@ -275,7 +275,7 @@ class Streams(CliTest):
         self.assertFalse(checked["digest_checked"])
 
     def test_more_than_verify_holds_at_once_is_rebuilt_in_parts(self):
-        # It holds 256 MiB of keys and values; these are 280, so it reads the sink once for each part.
+        # It holds 256 MiB of keys and values; these are 280: it reads the sink once for each part.
         home = self.home(CONFIG.replace("fsync = true", 'fsync = false, compression = "zstd"')
                          .replace("[commit]", '[commit]\nlevel = "received"'))
         path = home.root / "large.jsonl.gz"
