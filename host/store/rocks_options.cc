@@ -7,6 +7,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/utilities/options_util.h>
 
@@ -57,6 +58,10 @@ RocksOptions OurDefaults() {
   options.journal.blob_compression_type = rocksdb::kLZ4Compression;
   options.journal.enable_blob_garbage_collection = true;
   options.store = Family(kStoreMemtableBytes, cache);
+  // A block's keys come sorted, from its overlay: where one is put tells where to look for the next.
+  // One hint for all of them, that is, for their empty prefix.
+  options.store.memtable_insert_with_hint_prefix_extractor.reset(
+      rocksdb::NewFixedPrefixTransform(0));
   return options;
 }
 
