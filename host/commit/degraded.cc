@@ -33,6 +33,13 @@ bool DegradedRanges::degraded() const {
   return false;
 }
 
+bool DegradedRanges::waits() const {
+  return std::find(behind_.begin(), behind_.end(), true) != behind_.end() ||
+         std::any_of(ranges_.begin(), ranges_.end(), [this](const UnackedRange& range) {
+           return !range.healed && AllLetIn(range);
+         });
+}
+
 void DegradedRanges::LeaveOut(const std::vector<size_t>& sinks) {
   for (size_t sink : sinks) behind_[sink] = true;
 }

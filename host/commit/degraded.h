@@ -28,6 +28,8 @@ class DegradedRanges {
 
   // Whether any sink is left out now.
   bool degraded() const;
+  // Whether acks may let a sink in again, or heal a range.
+  bool waits() const;
   bool LeftOut(size_t sink) const { return behind_[sink] && may_leave_out_[sink]; }
   void LeaveOut(const std::vector<size_t>& sinks);
 

@@ -16,10 +16,6 @@ namespace {
 constexpr char kComponent[] = "commit";
 constexpr Duration kDiskCheckInterval = std::chrono::milliseconds(250);
 constexpr Duration kIntakeCheckInterval = std::chrono::milliseconds(100);
-constexpr Duration kFirstSpaceRetry = std::chrono::milliseconds(200);
-constexpr Duration kLastSpaceRetry = std::chrono::seconds(5);
-// Reopening writes out memtables; with less than this it would only fail again.
-constexpr uint64_t kSpaceToReopen = 8 << 20;
 
 }  // namespace
 
@@ -31,6 +27,9 @@ Pipeline::Pipeline(PipelineSettings settings, Database* database, AckTracker* tr
       tracker_(tracker),
       delivery_(delivery),
       on_committed_(std::move(on_committed)),
+      room_({settings_.retain_blocks, settings_.journal_max_bytes, settings_.journal_max_blocks},
+            database, tracker),
+      writer_(database),
       submitted_(database->journaled_height()),
       committed_(database->committed().height),
       journaled_(database->journaled_height()),
@@ -44,7 +43,7 @@ Pipeline::Pipeline(PipelineSettings settings, Database* database, AckTracker* tr
       durable_(committed_) {
   degraded_ = gate_.degraded().degraded();
   ranges_ = gate_.degraded().ranges();
-  tracker_->SetNotify([this] { Wake(); });
+  tracker_->SetNotify([this] { OnSinkNews(); });
 }
 
 Pipeline::~Pipeline() {
@@ -55,6 +54,16 @@ Pipeline::~Pipeline() {
 void Pipeline::Wake() {
   {
     std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  work_.notify_one();
+}
+
+// An ack that nothing waits for need not cost a change of threads.
+void Pipeline::OnSinkNews() {
+  {
+    std::lock_guard lock(mutex_);
+    if (!sinks_matter_) return;
     woken_ = true;
   }
   work_.notify_one();
@@ -71,119 +80,19 @@ void Pipeline::WaitForWake(std::optional<TimePoint> until) {
   woken_ = false;
 }
 
-Status Pipeline::CatchUp() {
-  const GateSettings& gate = settings_.gate;
-  const Height committed = committed_;
-  std::vector<Height> last;
-  TimePoint give_up_at = TimePoint::max();
-  for (;;) {
-    bool mended = false;
-    SLUICE_RETURN_IF_ERROR(MendStore(&mended));
-    if (mended) last.clear();  // a full disk is no lack of progress of the sinks
-    std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
-    // A sink counts once it has said where it stands, and that is at the committed height.
-    std::vector<SinkVote> votes(sinks.size());
-    std::vector<Height> watermarks;
-    for (size_t i = 0; i < sinks.size(); ++i) {
-      if (sinks[i].known && sinks[i].highest < gate.level && gate.policy.Involves(i)) {
-        return Status(
-            StatusCode::kConfiguration,
-            fmt::format("sink {}: with its settings it can give '{}' at most, and commit.level "
-                        "asks for '{}': change its settings, or lower commit.level",
-                        sinks[i].name, AckLevelName(sinks[i].highest), AckLevelName(gate.level)));
-      }
-      bool caught_up = sinks[i].known && sinks[i].at(gate.level) >= committed &&
-                       sinks[i].availability != SinkAvailability::kGone;
-      votes[i].watermark = Height(caught_up ? 1 : 0);
-      votes[i].availability = sinks[i].availability;
-      votes[i].left_out = gate_.degraded().LeftOut(i);
-      watermarks.push_back(sinks[i].at(gate.level));
-    }
-    TimePoint now = Now();
-    Decision decision = Decide(gate.policy, Height(1), votes, now, TimePoint::max());
-    std::string who;
-    {
-      std::lock_guard lock(mutex_);
-      if (stopping_ || intake_stopped_) {
-        return Status(StatusCode::kCancelled, "stopped while sinks were catching up");
-      }
-      waiting_on_.clear();
-      for (size_t sink : decision.waiting_on) {
-        waiting_on_.push_back(sinks[sink].name.str());
-        who += fmt::format("{}{}{}", who.empty() ? "" : "; ", sinks[sink].name,
-                           sinks[sink].reason.empty() ? "" : " (" + sinks[sink].reason + ")");
-      }
-    }
-    if (decision.verdict == Verdict::kSatisfied) return Status::Ok();
-    if (decision.verdict == Verdict::kUnsatisfiable) {
-      return Status(
-          StatusCode::kPlugin,
-          fmt::format("policy \"{}\" cannot hold: sink {}: mend the sink, or take it out of "
-                      "the policy",
-                      gate.policy.text, who));
-    }
-    if (watermarks != last) {
-      last = std::move(watermarks);
-      give_up_at = now + gate.recover_timeout;
-    }
-    if (now >= give_up_at) {
-      if (gate.on_failure == OnFailure::kDegrade) {
-        gate_.degraded().LeaveOut(decision.waiting_on);
-        LogWarn(kComponent, "degraded: going on without {}", who);
-        continue;
-      }
-      if (gate.on_failure != OnFailure::kWait) {
-        return Status(
-            StatusCode::kHalted,
-            fmt::format("height {}: sinks have not caught up: {}: no progress for {} ms", committed,
-                        who, gate.recover_timeout / std::chrono::milliseconds(1)));
-      }
-      give_up_at = TimePoint::max();
-      LogWarn(kComponent, "waiting for {} to catch up with height {}", who, committed);
-    }
-    WaitForWake(give_up_at);
-  }
-}
-
-Status Pipeline::RollForward() {
-  SLUICE_CHECK(!thread_.joinable(), "roll-forward comes before everything else");
-  TimePoint now = Now();
-  for (Height h = committed_ + 1; h <= journaled_; ++h) {
-    Failpoint("commit.roll_forward", h.value());
-    SLUICE_ASSIGN_OR_RETURN(JournalRecord record, database_->ReadJournal(h));
-    SLUICE_ASSIGN_OR_RETURN(auto overlay,
-                            BlockOverlay::FromChangeSet(*record.change_set, database_->stores()));
-    SealedBlock block;
-    block.change_set = std::move(record.change_set);
-    block.overlay = std::move(overlay);
-    block.position = std::move(record.position);
-    block.transaction_count = block.change_set->transactions().size();
-    at_gate_.push_back({std::move(block), now});
-  }
-  if (!at_gate_.empty()) {
-    LogInfo(kComponent, "rolling forward heights {} to {} from the journal", committed_ + 1,
-            journaled_);
-  }
-  {
-    std::lock_guard lock(mutex_);
-    running_ = true;
-  }
-  thread_ = std::thread([this] { Run(); });
-  return WaitUntilIdle();
-}
-
 Status Pipeline::WaitForSlot() {
   std::unique_lock lock(mutex_);
   for (;;) {
     if (ended_) return result_.ok() ? Status(StatusCode::kCancelled, "stopped") : result_;
     if (stopping_ || intake_stopped_) return Status(StatusCode::kCancelled, "stopped");
     if (submitted_ - committed_ < settings_.window) {
-      std::string blocked = IntakeBlocked();
+      std::string blocked = room_.Exceeded();
       const bool news = blocked.empty() != intake_blocked_.empty();
       intake_blocked_ = blocked;
       if (blocked.empty()) return Status::Ok();
       if (news) LogWarn(kComponent, "no block is taken: {}", blocked);
-      // The committing thread may be able to make room.
+      // The committing thread may be able to make room, now or after the next ack.
+      sinks_matter_ = true;
       woken_ = true;
       work_.notify_one();
       progress_.wait_for(lock, kIntakeCheckInterval);
@@ -193,38 +102,26 @@ Status Pipeline::WaitForSlot() {
   }
 }
 
-// The journal's caps: they stop intake and never remove what a sink has not acked.
-std::string Pipeline::IntakeBlocked() const {
-  if (settings_.journal_max_bytes > 0) {
-    uint64_t bytes = database_->journal_bytes();
-    if (bytes > settings_.journal_max_bytes) {
-      return fmt::format(
-          "the journal holds {} bytes, more than journal.max_bytes = {}; a sink has "
-          "fallen behind",
-          bytes, settings_.journal_max_bytes);
-    }
-  }
-  if (settings_.journal_max_blocks > 0) {
-    uint64_t blocks = database_->journaled_height() + 1 - database_->journal_first();
-    if (blocks > settings_.journal_max_blocks + settings_.retain_blocks) {
-      return fmt::format(
-          "the journal holds {} blocks, more than journal.max_blocks = {}; a sink has "
-          "fallen behind",
-          blocks, settings_.journal_max_blocks);
-    }
-  }
-  return "";
-}
-
 void Pipeline::Submit(SealedBlock block) {
+  bool write_here;
   {
     std::lock_guard lock(mutex_);
     SLUICE_CHECK(block.change_set->height() == submitted_ + 1, "heights are submitted in order");
     submitted_ = block.change_set->height();
     sealed_.push_back(std::move(block));
-    woken_ = true;
+    // Where no ack is waited for and the window is full, whoever submits could only wait for the
+    // write. So it does the write itself, which saves two changes of threads a block.
+    write_here = settings_.gate.policy.fire_and_forget &&
+                 submitted_ - committed_ >= settings_.window && thread_.joinable();
   }
-  work_.notify_one();
+  if (write_here) {
+    std::unique_lock seat(seat_, std::try_to_lock);
+    if (seat) {
+      const Turn turn = TakeTurn();
+      if (turn.kind == Turn::Kind::kWorked && NothingLeft()) return;
+    }
+  }
+  Wake();
 }
 
 Status Pipeline::WaitUntilIdle(TimePoint deadline) {
@@ -241,11 +138,15 @@ Status Pipeline::WaitUntilIdle(TimePoint deadline) {
 }
 
 void Pipeline::StopIntake() {
+  bool running;
   {
     std::lock_guard lock(mutex_);
     intake_stopped_ = true;
     woken_ = true;
+    running = running_;
   }
+  // While sinks catch up nothing is under way that a stop would have to wait for.
+  if (!running) writer_.Stop();
   work_.notify_all();
   progress_.notify_all();
 }
@@ -255,9 +156,15 @@ void Pipeline::Stop() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  writer_.Stop();
   work_.notify_all();
   progress_.notify_all();
   if (thread_.joinable()) thread_.join();
+}
+
+void Pipeline::NoteStoreFailure(const Status& failure) {
+  writer_.NoteFailure(failure);
+  Wake();
 }
 
 Status Pipeline::result() const {
@@ -267,13 +174,14 @@ Status Pipeline::result() const {
 
 PipelineStatus Pipeline::status() const {
   PipelineStatus status;
+  const std::string space_blocked = writer_.blocked();
   std::lock_guard lock(mutex_);
   status.committed = committed_;
   status.journaled = journaled_;
   status.waiting_on = waiting_on_;
   status.degraded = degraded_;
   status.unacked_ranges = ranges_;
-  status.blocked = !space_blocked_.empty()     ? space_blocked_
+  status.blocked = !space_blocked.empty()      ? space_blocked
                    : !reserve_blocked_.empty() ? reserve_blocked_
                                                : intake_blocked_;
   status.gate_p50_seconds = gate_wait_.QuantileSeconds(0.5);
@@ -292,38 +200,60 @@ void Pipeline::End(Status result) {
 
 void Pipeline::Run() {
   for (;;) {
+    Turn turn;
     {
-      std::lock_guard lock(mutex_);
-      if (stopping_) break;
+      std::lock_guard seat(seat_);
+      turn = TakeTurn();
     }
-    bool mended = false;
-    if (Status status = MendStore(&mended); !status.ok()) {
-      if (status.code() == StatusCode::kCancelled) break;
-      LogError(kComponent, "{}", status.message());
-      End(std::move(status));
-      return;
-    }
-    Plan plan = MakePlan(Now());
-    if (plan.halt) {
-      LogError(kComponent, "halt: {}", *plan.halt);
-      End(Status(StatusCode::kHalted, *plan.halt));
-      return;
-    }
-    if (plan.empty()) {
-      if (!MakeRoom(&plan)) {
-        WaitForWake(plan.look_again_at);
-        continue;
-      }
-    }
-    if (Status status = Execute(&plan); !status.ok()) {
-      if (status.code() == StatusCode::kCancelled) break;
-      LogError(kComponent, "{}", status.message());
-      End(std::move(status));
-      return;
-    }
-    Finished(&plan);
+    if (turn.kind == Turn::Kind::kEnded) return;
+    if (turn.kind == Turn::Kind::kNothingToDo) WaitForWake(turn.look_again_at);
   }
-  End(Status::Ok());
+}
+
+bool Pipeline::NothingLeft() const {
+  std::lock_guard lock(mutex_);
+  return sealed_.empty() && !sinks_matter_;
+}
+
+Pipeline::Turn Pipeline::TakeTurn() {
+  {
+    std::lock_guard lock(mutex_);
+    if (ended_) return {Turn::Kind::kEnded, {}};
+  }
+  Turn turn;
+  if (Status status = TryTurn(&turn); !status.ok()) {
+    const bool halted = status.code() == StatusCode::kHalted;
+    if (status.code() == StatusCode::kCancelled) {
+      status = Status::Ok();
+    } else {
+      LogError(kComponent, "{}{}", halted ? "halt: " : "", status.message());
+    }
+    End(std::move(status));
+    turn.kind = Turn::Kind::kEnded;
+  }
+  std::lock_guard lock(mutex_);
+  sinks_matter_ = !at_gate_.empty() || gate_.degraded().waits() || !intake_blocked_.empty();
+  return turn;
+}
+
+// One batch, where there is something to write. An error ends the pipeline; kCancelled: stopped.
+Status Pipeline::TryTurn(Turn* turn) {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return Status(StatusCode::kCancelled, "stopped");
+  }
+  bool mended = false;
+  SLUICE_RETURN_IF_ERROR(writer_.Mend(&mended));
+  Plan plan = MakePlan(Now());
+  if (plan.halt) return Status(StatusCode::kHalted, *plan.halt);
+  if (plan.empty() && !MakeRoom(&plan)) {
+    *turn = {Turn::Kind::kNothingToDo, plan.look_again_at};
+    return Status::Ok();
+  }
+  SLUICE_RETURN_IF_ERROR(Execute(&plan));
+  Finished(&plan);
+  turn->kind = Turn::Kind::kWorked;
+  return Status::Ok();
 }
 
 Pipeline::Plan Pipeline::MakePlan(TimePoint now) {
@@ -446,62 +376,25 @@ void Pipeline::PlanGroup(Plan* plan) {
   group.epoch = database_->epoch();
   group.sync = !plan->journals.empty();
   // The pins first: what is pruned must not be above what the same batch stores as watermarks.
-  const Height pruned = PruneThrough(durable_, settings_.retain_blocks);
+  const Height pruned = room_.PruneThrough(durable_);
   if (pruned > Height()) group.prune_through = pruned;
   auto taken = tracker_->TakeWatermarksToStore();
   watermarks_to_store_.insert(watermarks_to_store_.end(), taken.begin(), taken.end());
   group.watermarks = watermarks_to_store_;
 }
 
-// The last height that the journal may forget, where everything up to `committed` is durably
-// committed; 0: none.
-Height Pipeline::PruneThrough(Height committed, uint64_t retain) const {
-  Height prune = std::min(committed, tracker_->LowestPin(database_->journal_first()));
-  return prune.value() > retain ? prune - retain : Height();
-}
-
-// Intake is stopped by the journal's cap, and no block will come whose batch prunes. What is kept
-// besides gives way to the cap; and where only sinks that the policy does without hold the journal,
-// they are lost.
 bool Pipeline::MakeRoom(Plan* plan) {
   {
     std::lock_guard lock(mutex_);
     if (intake_blocked_.empty()) return false;
   }
-  Height through = PruneThrough(committed_, /*retain=*/0);
-  if (through < database_->journal_first()) {
-    if (!GiveUpSinks()) return false;
-    through = PruneThrough(committed_, /*retain=*/0);
-    if (through < database_->journal_first()) return false;
-  }
+  const std::optional<Height> through = room_.MakeRoom(committed_, gate_);
+  if (!through) return false;
   // Synced, this batch makes the commits before it durable, so that they may be forgotten.
   plan->group.epoch = database_->epoch();
-  plan->group.prune_through = through;
+  plan->group.prune_through = *through;
   plan->group.force_sync = true;
   return true;
-}
-
-// True where a sink was given up.
-bool Pipeline::GiveUpSinks() {
-  const Height lowest = tracker_->LowestPin(database_->journal_first());
-  if (lowest >= committed_) return false;
-  std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
-  std::vector<SinkName> given_up;
-  for (size_t i = 0; i < sinks.size(); ++i) {
-    if (sinks[i].lost || sinks[i].pin() != lowest) continue;
-    const bool needed = settings_.gate.policy.Involves(i) && !gate_.degraded().LeftOut(i);
-    if (needed) return false;
-    given_up.push_back(sinks[i].name);
-  }
-  for (const SinkName& sink : given_up) {
-    LogError(
-        kComponent,
-        "sink {} is lost: it is at {}, and the journal's cap is reached at height {}; it has to "
-        "start over",
-        sink, lowest, committed_);
-    tracker_->SetLost(sink);
-  }
-  return !given_up.empty();
 }
 
 Status Pipeline::Execute(Plan* plan) {
@@ -511,94 +404,15 @@ Status Pipeline::Execute(Plan* plan) {
       plan->commits.empty() ? 0 : plan->commits.front().change_set->height().value();
   if (first_journal != 0) Failpoint("commit.s1.before", first_journal);
   if (first_commit != 0) Failpoint("commit.s5.before", first_commit);
-  SLUICE_RETURN_IF_ERROR(WriteWithSpace(&plan->group));
+  SLUICE_RETURN_IF_ERROR(writer_.Write(&plan->group));
   if (first_journal != 0) Failpoint("commit.s1.after", first_journal);
   if (first_commit != 0) Failpoint("commit.s5.after", first_commit);
   watermarks_to_store_.clear();
   return Status::Ok();
 }
 
-void Pipeline::NoteStoreFailure(const Status& failure) {
-  {
-    std::lock_guard lock(mutex_);
-    store_failure_ = failure;
-    woken_ = true;
-  }
-  work_.notify_one();
-}
-
-// Nobody else opens the store again, and there may be no block whose batch would find out.
-Status Pipeline::MendStore(bool* mended) {
-  Status failure;
-  {
-    std::lock_guard lock(mutex_);
-    failure = std::exchange(store_failure_, Status::Ok());
-  }
-  if (failure.ok()) return failure;
-  Duration delay = kFirstSpaceRetry;
-  SLUICE_RETURN_IF_ERROR(ReopenWithSpace(std::move(failure), &delay));
-  SayThereIsSpace();
-  *mended = true;
-  return Status::Ok();
-}
-
-// Closes and opens the database until it takes writes; what is no lack of space is returned.
-Status Pipeline::ReopenWithSpace(Status failure, Duration* delay) {
-  while (failure.code() == StatusCode::kNoSpace) {
-    {
-      std::unique_lock lock(mutex_);
-      if (space_blocked_.empty()) {
-        LogError(kComponent, "{}; taking no blocks until there is space", failure.message());
-      }
-      space_blocked_ = failure.message();
-      // While sinks catch up nothing is under way that a stop would have to wait for.
-      auto stopped = [this] { return stopping_ || (intake_stopped_ && !running_); };
-      work_.wait_for(lock, *delay, stopped);
-      if (stopped()) return Status(StatusCode::kCancelled, "stopped while the disk was full");
-    }
-    *delay = std::min(*delay * 2, kLastSpaceRetry);
-    Result<uint64_t> free = database_->FreeDiskBytes();
-    if (free && *free < kSpaceToReopen) continue;
-    failure = database_->Reopen();
-  }
-  // What others met meanwhile is mended with it.
-  std::lock_guard lock(mutex_);
-  store_failure_ = Status::Ok();
-  return failure;
-}
-
-void Pipeline::SayThereIsSpace() {
-  LogInfo(kComponent, "there is space again; going on at height {}", database_->journaled_height());
-  std::lock_guard lock(mutex_);
-  space_blocked_.clear();
-}
-
-// A failed write is undecided until the database has been opened again. Then what is there is
-// there, and what is not is written from the same sealed bytes; nothing is executed twice,
-// delivered or answered meanwhile.
-Status Pipeline::WriteWithSpace(WriteGroup* group) {
-  Duration delay = kFirstSpaceRetry;
-  Status status = database_->Write(*group);
-  while (status.code() == StatusCode::kNoSpace) {
-    SLUICE_RETURN_IF_ERROR(ReopenWithSpace(std::move(status), &delay));
-    status = Status::Ok();
-    const Height committed = database_->committed().height;
-    const Height journaled = database_->journaled_height();
-    std::erase_if(group->commits,
-                  [&](const CommitEntry& e) { return e.change_set->height() <= committed; });
-    std::erase_if(group->journal,
-                  [&](const JournalEntry& e) { return e.change_set->height() <= journaled; });
-    if (!group->commits.empty() || !group->journal.empty() || !group->unacked.empty()) {
-      status = database_->Write(*group);
-    }
-    if (status.ok()) SayThereIsSpace();
-  }
-  return status;
-}
-
 // S2 and S6: what the batch has made true is told.
 void Pipeline::Finished(Plan* plan) {
-  TimePoint now = Now();
   Height committed = committed_;
   for (const SealedBlock& block : plan->commits) {
     committed = block.change_set->height();
@@ -609,20 +423,22 @@ void Pipeline::Finished(Plan* plan) {
   // A synced batch makes all before it in the log durable, itself included.
   if (plan->group.sync || plan->group.force_sync) durable_ = committed;
   // Before the next heights move the mark: under load a sink that keeps up is level only here.
-  LetIn(tracker_->Snapshot());
+  if (gate_.degraded().waits()) LetIn(tracker_->Snapshot());
   {
     std::lock_guard lock(mutex_);
     committed_ = committed;
     if (!plan->journals.empty()) journaled_ = plan->journals.back().change_set->height();
   }
-  progress_.notify_all();
   for (SealedBlock& block : plan->journals) {
     std::shared_ptr<const ChangeSet> change_set = block.change_set;
-    if (!settings_.gate.policy.fire_and_forget) at_gate_.push_back({std::move(block), now});
+    if (!settings_.gate.policy.fire_and_forget) at_gate_.push_back({std::move(block), Now()});
     Failpoint("commit.s2.before", change_set->height().value());
     delivery_->Enqueue(change_set);
     Failpoint("commit.s2.after", change_set->height().value());
   }
+  // Where nothing was committed, nobody who waits has got further: the intake thread, woken for
+  // nothing, would only take a core from the sinks.
+  if (!plan->commits.empty() || plan->journals.empty()) progress_.notify_all();
 }
 
 }  // namespace sluice

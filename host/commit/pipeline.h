@@ -6,13 +6,14 @@
 //   committing thread:  S1 journal + S5 commit (one batch) -> S2 deliver -> S3/S4 gate -> S5 -> S6
 //   answer
 //
-// One thread writes, so the order of heights and the content of each batch need no further
-// argument. What waits is put together: one batch carries the commits of all heights that the gate
-// has let through and the journal records of all heights that were sealed meanwhile, with one
-// fsync.
+// One thread at a time writes, whoever has the seat, so the order of heights and the content of
+// each batch need no further argument. What waits is put together: one batch carries the commits of
+// all heights that the gate has let through and the journal records of all heights that were sealed
+// meanwhile, with one fsync.
 //
 // With fire-and-forget, a height's journal record and its commit are in the same batch, and it is
-// delivered after that.
+// delivered after that. Where the window is full then, the intake thread takes the seat itself: it
+// could only wait.
 //
 // Errors end the pipeline; result() keeps the first. kHalted: by the ack policy, everything that is
 // needed to continue is in the journal. No space is no error: it takes no blocks, and goes on when
@@ -38,6 +39,8 @@
 #include "base/status.h"
 #include "commit/ack_tracker.h"
 #include "commit/gate.h"
+#include "commit/journal_room.h"
+#include "commit/store_writer.h"
 #include "store/database.h"
 #include "store/executor.h"
 
@@ -131,31 +134,40 @@ class Pipeline {
     bool empty() const { return commits.empty() && journals.empty() && group.unacked.empty(); }
   };
 
+  // What one turn at the seat came to.
+  struct Turn {
+    enum class Kind { kWorked, kNothingToDo, kEnded };
+    Kind kind = Kind::kNothingToDo;
+    std::optional<TimePoint> look_again_at;  // kNothingToDo: at the latest
+  };
+
   void Run();
+  Turn TakeTurn();
+  Status TryTurn(Turn* turn);
   Plan MakePlan(TimePoint now);
   void LetIn(const std::vector<AckTracker::Sink>& sinks);
   void PlanCommits(TimePoint now, Plan* plan);
   void PlanJournal(TimePoint now, Plan* plan);
   void PlanGroup(Plan* plan);
-  Status Execute(Plan* plan);
-  Height PruneThrough(Height committed, uint64_t retain) const;
   bool MakeRoom(Plan* plan);
-  bool GiveUpSinks();
-  Status MendStore(bool* mended);
-  Status ReopenWithSpace(Status failure, Duration* delay);
-  void SayThereIsSpace();
-  Status WriteWithSpace(WriteGroup* group);
+  Status Execute(Plan* plan);
   void Finished(Plan* plan);
   void End(Status result);
   void Wake();
+  void OnSinkNews();
   void WaitForWake(std::optional<TimePoint> until);
-  std::string IntakeBlocked() const;
+  bool NothingLeft() const;
 
   const PipelineSettings settings_;
   Database* const database_;
   AckTracker* const tracker_;
   DeliveryPort* const delivery_;
   const std::function<void(const SealedBlock&)> on_committed_;
+  JournalRoom room_;
+  StoreWriter writer_;
+
+  // Who holds it plans and writes: the committing thread, or the submitting one in its place.
+  std::mutex seat_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;      // the committing thread waits here
@@ -169,16 +181,15 @@ class Pipeline {
   bool intake_stopped_ = false;       // guarded by mutex_
   bool ended_ = false;                // guarded by mutex_
   Status result_;                     // guarded by mutex_
-  Status store_failure_;              // guarded by mutex_: noted, not looked at yet
   std::string intake_blocked_;        // guarded by mutex_: why no block is executed
   std::string reserve_blocked_;       // guarded by mutex_: why no block is journaled
-  std::string space_blocked_;         // guarded by mutex_: why nothing is written
   bool running_ = false;              // guarded by mutex_: the committing thread has been started
+  bool sinks_matter_ = true;          // guarded by mutex_: an ack may give the next turn work
   std::vector<std::string> waiting_on_;  // guarded by mutex_
   bool degraded_ = false;                // guarded by mutex_
   std::vector<UnackedRange> ranges_;     // guarded by mutex_
 
-  // Committing thread only (before it starts: the starting thread).
+  // Whoever has the seat only (before the committing thread starts: the starting one).
   Gate gate_;
   std::deque<Waiting> at_gate_;
   Height durable_;  // committed, and known to survive a power cut

@@ -57,6 +57,18 @@ TEST(DegradedRanges, EveryRangeOfASinkHealsWithIt) {
   EXPECT_FALSE(degraded.ranges()[1].healed) << "b misses it";
 }
 
+TEST(DegradedRanges, WaitsForAcksUntilEveryRangeIsTakenAsHealed) {
+  DegradedRanges degraded({}, Names(), kBothMay);
+  EXPECT_FALSE(degraded.waits());
+  degraded.LeaveOut({1});
+  degraded.Record(Height(5), {1}, 10);
+  EXPECT_TRUE(degraded.waits());
+  degraded.LetIn(At(9, 9), AckLevel::kDurable, Height(9));
+  EXPECT_TRUE(degraded.waits()) << "that it is healed is still to be written";
+  degraded.TakeHealed();
+  EXPECT_FALSE(degraded.waits());
+}
+
 UnackedRange Open(std::vector<std::string> sinks) {
   UnackedRange range;
   range.first = range.last = Height(5);
