@@ -58,19 +58,6 @@ StatusCode StatusCodeFromAbi(int32_t abi_status) {
   return StatusCode::kFatal;
 }
 
-bool IsRetryable(StatusCode code) {
-  switch (code) {
-    case StatusCode::kRetry:
-    case StatusCode::kBusy:
-    case StatusCode::kTimeout:
-    case StatusCode::kNoSpace:
-    case StatusCode::kCancelled:
-      return true;
-    default:
-      return false;
-  }
-}
-
 Status Status::WithContext(std::string_view context) const {
   if (ok()) return *this;
   return Status(code_, std::string(context) + ": " + message_);

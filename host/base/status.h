@@ -49,10 +49,6 @@ std::string_view StatusCodeName(StatusCode code);
 // Maps an ABI status to a code; a number the ABI does not name is kFatal.
 StatusCode StatusCodeFromAbi(int32_t abi_status);
 
-// True where trying the same again later may succeed (kRetry, kBusy, kTimeout, kNoSpace,
-// kCancelled).
-bool IsRetryable(StatusCode code);
-
 class [[nodiscard]] Status {
  public:
   Status() = default;  // OK

@@ -78,8 +78,6 @@ class PropertyTable {
   // The names one level below `pattern` ("" is the top), in the order of the table; {"*"} where any
   // name may stand.
   std::vector<std::string> Children(std::string_view pattern) const;
-  // Whether `pattern` is a level, with rows below it.
-  bool IsLevel(std::string_view pattern) const;
 
  private:
   std::vector<Property> rows_;

@@ -88,8 +88,4 @@ std::vector<std::string> PropertyTable::Children(std::string_view pattern) const
   return found == children_.end() ? std::vector<std::string>{} : found->second;
 }
 
-bool PropertyTable::IsLevel(std::string_view pattern) const {
-  return children_.find(pattern) != children_.end();
-}
-
 }  // namespace sluice

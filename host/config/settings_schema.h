@@ -50,8 +50,6 @@ class SettingsSchema {
   // A JSON object, without places.
   SettingsCheck Check(std::string_view settings_json, const std::string& key) const;
 
-  const PropertyTable& table() const { return *table_; }
-
  private:
   explicit SettingsSchema(PropertyTable table)
       : table_(std::make_shared<const PropertyTable>(std::move(table))) {}

@@ -118,14 +118,8 @@ void AckChannel::OnFailed(Status reason) {
 void AckChannel::Announce(std::unique_lock<std::mutex> lock, bool was_empty) {
   // Where it was not empty, the reader has been told already and has not drained yet.
   if (!was_empty) return;
-  not_empty_.notify_one();
   lock.unlock();
   if (notify_) notify_();
-}
-
-bool AckChannel::Wait(TimePoint until) {
-  std::unique_lock<std::mutex> lock(mutex_);
-  return not_empty_.wait_until(lock, until, [this] { return !pending_.empty(); });
 }
 
 bool AckChannel::Drain(InstanceListener* reader) {

@@ -12,18 +12,16 @@
 //
 // Never blocking: one short mutex, no waiting.
 //
-// Threading: the listener's functions and NoteDelivered on any thread; Wait and Drain on one
-// thread. Lifetime: must outlive the instance's Destroy.
+// Threading: the listener's functions and NoteDelivered on any thread; Drain on one thread.
+// Lifetime: must outlive the instance's Destroy.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <vector>
 
-#include "base/clock.h"
 #include "plugin/sink_instance.h"
 
 namespace sluice {
@@ -54,9 +52,6 @@ class AckChannel final : public InstanceListener {
   void OnReady() override;
   void OnFailed(Status reason) override;
 
-  // Waits until there is something to drain; false where `until` came first.
-  bool Wait(TimePoint until);
-
   // Hands all that has been reported to `reader`, without locks: acks, nacks, ready, failed. An ack
   // that was reported before a nack is handed on before it. Returns whether there was anything.
   bool Drain(InstanceListener* reader);
@@ -75,7 +70,7 @@ class AckChannel final : public InstanceListener {
   // Whether a report of this epoch, attempt and height can be meant; counts it where not. Locked.
   bool Admit(Epoch epoch, Attempt attempt, Height height);
   void Merge(AckReport ack);
-  // Wakes the reader where the channel was empty before; gives up the lock first.
+  // Tells the reader where the channel was empty before; gives up the lock first.
   void Announce(std::unique_lock<std::mutex> lock, bool was_empty);
 
   // Set in the constructor.
@@ -85,7 +80,6 @@ class AckChannel final : public InstanceListener {
   const std::function<void()> notify_;
 
   mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable not_empty_;
   Height newest_height_;
   Attempt newest_attempt_;
   Pending pending_;

@@ -32,7 +32,6 @@ class HostHandle {
   HostHandle& operator=(const HostHandle&) = delete;
 
   const sluice_host* table() const { return &table_; }
-  const std::string& component() const { return component_; }  // "sink orders"
 
   // After it no call reaches the listener. Batches that the plugin still retains are let go:
   // destroy has promised that no thread of it is left.
@@ -68,7 +67,7 @@ class HostHandle {
 
   // Set in the constructor.
   sluice_host table_{};
-  const std::string component_;
+  const std::string component_;  // "sink orders"
   const uint64_t retained_bytes_max_;
   InstanceListener* const listener_;
 

@@ -65,8 +65,6 @@ class ListeningStore {
   void CommitTransaction();
   void AbortTransaction();
 
-  const std::string& name() const { return name_; }
-
  private:
   Status Write(std::string_view key, std::optional<std::string_view> value);
 

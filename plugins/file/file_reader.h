@@ -73,7 +73,6 @@ class FileReader {
   virtual bool Next(Entry* entry) = 0;
 
   const Fault& fault() const { return fault_; }
-  const std::filesystem::path& path() const { return path_; }
   const std::string& stream() const { return stream_; }  // empty until the file says it
   const std::string& sink() const { return sink_; }      // empty in jsonl, which does not name it
   uint64_t file_bytes() const { return file_bytes_; }    // when it was opened
