@@ -82,11 +82,17 @@ class ChainCheck {
       : target_(snapshot.height()), digest_(snapshot.digest()), stream_id_(stream_id) {}
 
   Status Next(const ReadbackItem& item) {
-    if (!previous_) {
+    if (first_ == Height()) {
       first_ = item.height;
       if (item.height == Height(1)) previous_ = GenesisDigest(stream_id_);
     } else if (item.height != last_ + 1) {
       return Wrong(item.height, fmt::format("it follows height {}: heights are missing", last_));
+    }
+    last_ = item.height;
+    if (!item.digest_known) {
+      previous_.reset();
+      all_computed_ = false;
+      return Status::Ok();
     }
     if (previous_ && item.previous_digest && *item.previous_digest != *previous_) {
       return Wrong(item.height, "its digest does not continue the one of the height before it");
@@ -106,7 +112,6 @@ class ChainCheck {
                                             item.digest.ToHex(), digest_.ToHex()));
     }
     previous_ = item.digest;
-    last_ = item.height;
     return Status::Ok();
   }
 

@@ -142,6 +142,7 @@ class ReadbackCursor final : public Readback {
     }
     item->height = Height(abi_item.height);
     item->digest = ToDigest(abi_item.digest);
+    item->digest_known = (abi_item.flags & SLUICE_READBACK_NO_DIGEST) == 0;
     if (abi_item.has_previous_digest != 0) {
       item->previous_digest = ToDigest(abi_item.previous_digest);
     }

@@ -39,6 +39,7 @@ struct ReadbackInfo {
 struct ReadbackItem {
   Height height;
   Digest digest;
+  bool digest_known = true;
   std::optional<Digest> previous_digest;
   std::string_view canonical;   // empty where the sink does not keep them
   std::vector<Change> changes;  // views

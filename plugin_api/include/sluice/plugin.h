@@ -376,11 +376,15 @@ typedef struct sluice_readback_info {
 #define SLUICE_READBACK_HEIGHT 1 /* height, digests and changes are set */
 #define SLUICE_READBACK_ROW 2    /* store, key and value are set */
 
+/* In sluice_readback_item.flags, beside SLUICE_BATCH_FILTERED */
+#define SLUICE_READBACK_NO_DIGEST 0x10000u /* digest is not known: what holds one record a change holds
+                                              none for a height without changes */
+
 /* Borrowed until the next call on the same cursor. */
 typedef struct sluice_readback_item {
   uint32_t struct_size; /* set by the host */
   int32_t kind;         /* SLUICE_READBACK_END, _HEIGHT or _ROW */
-  uint32_t flags;       /* SLUICE_BATCH_FILTERED */
+  uint32_t flags;       /* SLUICE_BATCH_FILTERED, SLUICE_READBACK_NO_DIGEST */
   uint32_t has_previous_digest; /* 1 where previous_digest is known */
   uint64_t height;
   sluice_digest digest;

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/errors.h"
+
+namespace sluice_kafka {
+namespace {
+
+bool IsFenced(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
+         code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+}
+
+// However often it is tried, the broker will not take this content.
+bool IsRefusedContent(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE ||
+         code == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG ||
+         code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+}
+
+}  // namespace
+
+ErrorAction ClassifyCallError(rd_kafka_resp_err_t code, const ErrorTraits& traits) {
+  if (IsFenced(code)) return ErrorAction::kFenced;
+  if (traits.fatal) return ErrorAction::kRestart;
+  if (IsRefusedContent(code)) return ErrorAction::kReject;
+  if (traits.requires_abort) return ErrorAction::kAbort;
+  const bool again = traits.retriable || code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
+                     code == RD_KAFKA_RESP_ERR__QUEUE_FULL;
+  return again ? ErrorAction::kAgain : ErrorAction::kRestart;
+}
+
+ErrorAction ClassifyRecordError(rd_kafka_resp_err_t code) {
+  if (IsFenced(code)) return ErrorAction::kFenced;
+  if (IsRefusedContent(code)) return ErrorAction::kReject;
+  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ErrorAction::kAgain;
+  if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__STATE) {
+    return ErrorAction::kRestart;
+  }
+  return ErrorAction::kAbort;
+}
+
+}  // namespace sluice_kafka

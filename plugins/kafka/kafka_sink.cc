@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/kafka_sink.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "kafka/position_topic.h"
+#include "kafka/readback.h"
+#include "kafka/topics.h"
+
+namespace sluice_kafka {
+
+using sluice::sdk::AttachArgs;
+using sluice::sdk::Batch;
+using sluice::sdk::StartArgs;
+using sluice::sdk::StartResult;
+using sluice::sdk::Status;
+using sluice::sdk::operator==;
+
+namespace {
+
+// Long enough for a failover of the coordinator.
+constexpr std::chrono::seconds kPositionTimeout{20};
+constexpr std::chrono::seconds kAbortTimeout{10};
+// A group ends after this time even while more heights wait, so that an ack never takes long.
+constexpr std::chrono::milliseconds kGroupTime{200};
+
+std::string Height(uint64_t height) { return "height " + std::to_string(height); }
+
+}  // namespace
+
+KafkaSink::~KafkaSink() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  linger_changed_.notify_all();
+  if (linger_thread_.joinable()) linger_thread_.join();
+  // An open transaction would hold readers back until it times out.
+  if (producer_ != nullptr && producer_->open()) {
+    (void)producer_->Abort(CallLimit(std::chrono::seconds(1), &cancelled_));
+  }
+}
+
+Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
+  stream_ = args.stream_id();
+  sink_ = args.sink_name();
+  epoch_ = args.epoch();
+  if (Status status = ParseSettings(args.settings(), stream_, &settings_); !status.ok()) {
+    return status;
+  }
+  plain_keys_ = settings_.topic_per_store() || args.raw()->store_count == 1;
+  const CallLimit limit = Limit(args.deadline());
+  // The producer first: librdkafka checks the settings with it, without any broker.
+  Status status = Producer::Open(settings_, key(), host_, &producer_);
+  if (status.ok()) {
+    status = Client::Open(RD_KAFKA_CONSUMER, settings_, {}, ReaderProperties(), host_, nullptr,
+                          &consumer_);
+  }
+  if (!status.ok()) return status;
+
+  std::optional<Position> stored;
+  status = ReadPosition(consumer_.get(), nullptr, settings_.position_topic, key(),
+                        ReadThrough::kStable, limit, &stored);
+  if (status.ok()) status = CheckEpoch(stored);
+  if (status.ok()) status = PrepareTopics(stored, limit);
+  if (status.ok()) status = producer_->Initialize(limit);
+  if (!status.ok()) return status;
+  producer_->WarmUp(settings_.position_topic, limit);
+  for (const std::string& topic : known_topics_) producer_->WarmUp(topic, limit);
+
+  encoder_ = std::make_unique<RecordEncoder>(settings_, stream_, plain_keys_);
+  if (settings_.linger.count() > 0) linger_thread_ = std::thread([this] { Linger(); });
+  if (!settings_.transactions) {
+    host_.Log(SLUICE_LOG_WARN,
+              "transactions = false: readers get each height at least once, and deduplicate by "
+              "sluice-height and sluice-seq");
+  }
+  result->level = SLUICE_LEVEL_DURABLE;
+  return Status::Ok();
+}
+
+Status KafkaSink::CheckEpoch(const std::optional<Position>& stored) const {
+  if (!stored || stored->stream != stream_ || stored->epoch < epoch_) return Status::Ok();
+  return Status::Fenced("position topic " + settings_.position_topic + " holds epoch " +
+                        std::to_string(stored->epoch) + ", this start has epoch " +
+                        std::to_string(epoch_) +
+                        "; a newer start of the node, or another node, writes here; nothing was "
+                        "changed");
+}
+
+Status KafkaSink::PrepareTopics(const std::optional<Position>& stored, const CallLimit& limit) {
+  if (stored && stored->height > stored->base) {
+    for (const std::string& topic : stored->topics) {
+      int partitions = 0;
+      Status status = CountPartitions(consumer_.get(), topic, limit, &partitions);
+      if (!status.ok()) return status;
+      if (partitions == 0) {
+        return Status::Invalid(
+            "topic " + topic + " is gone, although the sink stands at " + Height(stored->height) +
+            ": what it held is lost; to start over, write a tombstone with key " + key() + " to " +
+            settings_.position_topic + ", or restore the topic");
+      }
+    }
+  }
+  Status status = EnsureTopic(consumer_.get(), settings_, PlanPositionTopic(settings_), limit);
+  if (!status.ok() || settings_.topic_per_store()) return status;
+  return EnsureDataTopic(settings_.topic, limit);
+}
+
+Status KafkaSink::EnsureDataTopic(const std::string& topic, const CallLimit& limit) {
+  if (known_topics_.count(topic) != 0) return Status::Ok();
+  Status status =
+      EnsureTopic(consumer_.get(), settings_,
+                  PlanDataTopic(settings_, topic, producer_->client()->max_message_bytes()), limit);
+  if (status.ok()) known_topics_.insert(topic);
+  return status;
+}
+
+Status KafkaSink::Resume(sluice::sdk::Position* position) {
+  std::lock_guard lock(mutex_);
+  std::optional<Position> stored;
+  Status status = ReadPosition(consumer_.get(), producer_->client(), settings_.position_topic,
+                               key(), ReadThrough::kEnd, Limit(kPositionTimeout), &stored);
+  if (!status.ok()) return status;
+  if (!stored || stored->height == 0) {
+    position->SetEmpty();
+  } else {
+    position->SetAt(stored->stream, stored->epoch, stored->height, stored->digest);
+  }
+  committed_ = stored.value_or(Position());
+  ClearGroup();
+  return Status::Ok();
+}
+
+Status KafkaSink::CheckBase(const AttachArgs& args) const {
+  const bool has_position = committed_.epoch != 0;
+  if (has_position && committed_.stream != stream_) {
+    return Status::Invalid("position topic " + settings_.position_topic + " holds stream " +
+                           committed_.stream + " under key " + key() +
+                           "; give the sink a position_topic of its own");
+  }
+  if (args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT) {
+    return Status::Unsupported("the Kafka sink takes no snapshots");
+  }
+  if (has_position && args.height < committed_.height) {
+    return Status::Invalid("the sink holds heights through " + std::to_string(committed_.height) +
+                           ", the base is " + Height(args.height));
+  }
+  const bool holds_base =
+      has_position && args.height == committed_.height && committed_.digest == args.digest;
+  if (args.reason == SLUICE_ATTACH_RESUMED && !holds_base) {
+    return Status::Invalid("resumed at " + Height(args.height) + ", where the sink does not stand");
+  }
+  return Status::Ok();
+}
+
+Status KafkaSink::Attach(const AttachArgs& args) {
+  std::lock_guard lock(mutex_);
+  if (Status status = CheckBase(args); !status.ok()) return status;
+  Position next = committed_;
+  if (args.reason != SLUICE_ATTACH_RESUMED) {
+    next = Position();
+    next.base = args.height;
+  }
+  next.stream = stream_;
+  next.sink = sink_;
+  next.epoch = epoch_;
+  next.height = args.height;
+  next.digest = args.digest;
+  next.plain_keys = plain_keys_;
+  const CallLimit limit = Limit(kPositionTimeout);
+  Status status = producer_->Begin(limit);
+  if (status.ok()) status = CommitPosition(next, limit);
+  if (!status.ok()) return Dropped(std::move(status), 0);
+  attached_ = true;
+  return Status::Ok();
+}
+
+Status KafkaSink::CommitPosition(const Position& next, const CallLimit& limit) {
+  const std::string position_key = key();
+  const std::string value = EncodePosition(next);
+  Record record;
+  record.height = next.height;
+  record.partition = 0;
+  record.key = position_key;
+  record.value = value;
+  Status status = producer_->Commit(settings_.position_topic, record, limit);
+  if (status.ok()) {
+    committed_ = next;
+    group_ = next;
+  }
+  return status;
+}
+
+Status KafkaSink::CheckBatch(const Batch& batch) const {
+  if (!attached_) return Status::Fatal("deliver before attach");
+  if (batch.epoch() != epoch_) {
+    return Status::Fenced(Height(batch.height()) + " is of epoch " + std::to_string(batch.epoch()) +
+                          ", this instance is of epoch " + std::to_string(epoch_));
+  }
+  if (batch.part() != 0 || !batch.last_part()) {
+    return Status::Unsupported("the Kafka sink takes whole heights, not parts");
+  }
+  for (const sluice_change& change : batch.changes()) {
+    const bool known = change.kind == SLUICE_CHANGE_SET || change.kind == SLUICE_CHANGE_DELETE;
+    if (!known && (change.flags & SLUICE_CHANGE_MUST_UNDERSTAND) != 0) {
+      return Status::Unsupported(Height(batch.height()) + " holds a change of kind " +
+                                 std::to_string(change.kind) +
+                                 ", which this version of the Kafka sink does not know");
+    }
+  }
+  return Status::Ok();
+}
+
+Status KafkaSink::Deliver(const Batch& batch) {
+  std::lock_guard lock(mutex_);
+  if (Status status = CheckBatch(batch); !status.ok()) return status;
+  if (batch.height() <= committed_.height) {
+    if (batch.height() < committed_.height || batch.digest() == committed_.digest) {
+      return Status::Ok();
+    }
+    return Status::Fatal("the sink has diverged: it holds " + Height(batch.height()) +
+                         " with another digest");
+  }
+  if (batch.height() != group_.height + 1) {
+    return Status::Fatal(Height(group_.height + 1) + " comes next, not " + Height(batch.height()) +
+                         "; ask where the sink stands and deliver from there");
+  }
+  if (!(batch.previous_digest() == group_.digest)) {
+    return Status::Fatal("the sink has diverged: " + Height(batch.height()) +
+                         " is not chained to the digest that it holds for " +
+                         Height(group_.height));
+  }
+  if (Status status = AddHeight(batch); !status.ok()) {
+    return Dropped(std::move(status), batch.height());
+  }
+  const bool more_waits = batch.height() < batch.newest_height();
+  if (!GroupIsFull(batch)) {
+    if (more_waits) return Status::Pending();
+    if (settings_.linger.count() > 0) {
+      lingering_ = true;
+      linger_changed_.notify_all();
+      return Status::Pending();
+    }
+  }
+  const bool alone = in_flight_.size() == 1;
+  // The host cancels what takes too long for it; the broker ends a transaction after its time-out.
+  const CallLimit limit =
+      Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10));
+  Status status = EndGroup(batch.height(), limit);
+  if (!status.ok()) return status;
+  return alone ? Status::Ok() : Status::Pending();
+}
+
+Status KafkaSink::AddHeight(const Batch& batch) {
+  lingering_ = false;
+  const CallLimit limit =
+      Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10));
+  if (!producer_->open()) {
+    if (Status status = producer_->Begin(limit); !status.ok()) return status;
+    group_began_ = Clock::now();
+  }
+  in_flight_.push_back({batch.height(), batch.attempt()});
+  Status status = encoder_->Encode(batch, [&](const Record& record) {
+    const std::string topic = TopicOf(settings_, record.store);
+    if (Status ready = EnsureDataTopic(topic, limit); !ready.ok()) return ready;
+    group_.topics.insert(topic);
+    group_bytes_ += record.key.size() + (record.value ? record.value->size() : 0);
+    return producer_->Add(topic, record, limit);
+  });
+  if (!status.ok()) return status;
+  group_.stream = stream_;
+  group_.height = batch.height();
+  group_.digest = batch.digest();
+  group_.filtered = group_.filtered || batch.filtered();
+  return status;
+}
+
+bool KafkaSink::GroupIsFull(const Batch& batch) const {
+  return in_flight_.size() >= settings_.batch_blocks || group_bytes_ >= settings_.batch_bytes ||
+         Clock::now() - group_began_ >= std::max<Clock::duration>(kGroupTime, settings_.linger) ||
+         batch.height() == alone_ || batch.height() + 1 == alone_;
+}
+
+Status KafkaSink::EndGroup(uint64_t current, const CallLimit& limit) {
+  Status status = CommitPosition(group_, limit);
+  if (!status.ok()) return Dropped(std::move(status), current);
+  const InFlight last = in_flight_.back();
+  const bool acked_by_return = in_flight_.size() == 1 && last.height == current;
+  ClearGroup();
+  if (!acked_by_return) host_.Ack(epoch_, last.attempt, 0, last.height, SLUICE_LEVEL_DURABLE);
+  return Status::Ok();
+}
+
+void KafkaSink::ClearGroup() {
+  in_flight_.clear();
+  group_ = committed_;
+  group_bytes_ = 0;
+  lingering_ = false;
+}
+
+Status KafkaSink::Dropped(Status why, uint64_t current) {
+  if (why.code() == SLUICE_FENCED) why = Fenced(why);
+  const bool undecided =
+      why.code() == SLUICE_CANCELLED || why.code() == SLUICE_FATAL || why.code() == SLUICE_FENCED;
+  // Where the outcome is not known only a new producer, once initialised, can tell: this one is
+  // done.
+  if (!undecided && producer_->open()) {
+    Status aborted = producer_->Abort(Limit(kAbortTimeout));
+    if (aborted.code() == SLUICE_FENCED) {
+      why = Fenced(aborted);
+    } else if (!aborted.ok()) {
+      why = Status(aborted.code() == SLUICE_CANCELLED ? SLUICE_CANCELLED : SLUICE_FATAL,
+                   why.text() + "; and " + aborted.text());
+    }
+  }
+  if (undecided) attached_ = false;
+  if (why.code() == SLUICE_REJECT) {
+    const uint64_t refused = producer_->refused_height();
+    const bool was_alone = in_flight_.size() <= 1;
+    if (!was_alone) {
+      // Heights before the refused one are stored first, without it.
+      alone_ = refused;
+      why = Status::Retry(why.text());
+    }
+  }
+  const bool others = !in_flight_.empty() && in_flight_.front().height != current;
+  const InFlight first = others ? in_flight_.front() : InFlight{};
+  ClearGroup();
+  const bool tell = others && (why.code() == SLUICE_RETRY || why.code() == SLUICE_REJECT ||
+                               why.code() == SLUICE_CANCELLED);
+  if (tell) {
+    host_.Nack(epoch_, first.attempt, first.height,
+               why.code() == SLUICE_CANCELLED ? Status::Retry(why.text()) : why);
+  }
+  return why;
+}
+
+// librdkafka says the same where the broker has ended a transaction that took too long. A newer
+// incarnation is told from that by its epoch, or else by the time.
+Status KafkaSink::Fenced(const Status& why) {
+  std::optional<Position> stored;
+  Status status = ReadPosition(consumer_.get(), nullptr, settings_.position_topic, key(),
+                               ReadThrough::kStable, Limit(std::chrono::seconds(2)), &stored);
+  const bool newer = status.ok() && stored && stored->epoch > epoch_;
+  if (!newer && producer_->outlived_timeout()) {
+    return Status::Fatal(why.text() +
+                         "; the transaction took longer than transaction.timeout.ms, so the "
+                         "broker ended it; begins again with a new producer");
+  }
+  return Status::Fenced(why.text() + "; a newer start of the node, or another node, writes as " +
+                        key() + (newer ? ", epoch " + std::to_string(stored->epoch) : ""));
+}
+
+Status KafkaSink::Drain(std::chrono::nanoseconds deadline) {
+  std::lock_guard lock(mutex_);
+  if (!attached_ || in_flight_.empty()) return Status::Ok();
+  return EndGroup(0, Limit(deadline));
+}
+
+void KafkaSink::Linger() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    if (!lingering_) {
+      linger_changed_.wait(lock);
+      continue;
+    }
+    const Clock::time_point due = group_began_ + settings_.linger;
+    if (Clock::now() < due) {
+      linger_changed_.wait_until(lock, due);
+      continue;
+    }
+    lingering_ = false;
+    Status status =
+        EndGroup(0, Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10)));
+    // What is not said by a nack.
+    const bool broken = status.code() == SLUICE_FATAL || status.code() == SLUICE_FENCED;
+    if (broken) host_.Fail(status.code(), status.text());
+  }
+}
+
+Status KafkaSink::OpenReadback(const sluice::sdk::ReadbackArgs& args,
+                               sluice::sdk::ReadbackInfo* info,
+                               std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor) {
+  return OpenKafkaReadback(args, host_, info, cursor);
+}
+
+}  // namespace sluice_kafka

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sink that ships as plugin "kafka": a stream as records of topics, exactly once for readers
+// with read_committed; docs/sinks/kafka.md says how.
+//
+// clang-format off
+// start      creates topics; refuses an epoch not above the stored one; then fences older producers
+// resume     reads the position topic to its end
+// attach     stores the base, with this epoch, as the position
+// deliver    adds the height's records to the open transaction; a group that is full, or after which
+//            nothing waits, is committed together with its position, and one ack follows
+// clang-format on
+//
+// With `linger` a thread of its own ends a group that no further height has filled.
+//
+// Threading: as the SDK says. mutex_ guards all but what Start sets: it is contended by that thread
+// only. Cancel sets a flag, which every wait looks at.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <sluice/plugin.hpp>
+#include <string>
+#include <thread>
+
+#include "kafka/client.h"
+#include "kafka/position.h"
+#include "kafka/producer.h"
+#include "kafka/record_encoder.h"
+#include "kafka/settings.h"
+
+namespace sluice_kafka {
+
+class KafkaSink {
+ public:
+  explicit KafkaSink(sluice::sdk::Host host) : host_(host) {}
+  ~KafkaSink();
+
+  sluice::sdk::Status Start(const sluice::sdk::StartArgs& args, sluice::sdk::StartResult* result);
+  sluice::sdk::Status Resume(sluice::sdk::Position* position);
+  sluice::sdk::Status Attach(const sluice::sdk::AttachArgs& args);
+  sluice::sdk::Status Deliver(const sluice::sdk::Batch& batch);
+  sluice::sdk::Status Drain(std::chrono::nanoseconds deadline);
+  void Cancel() { cancelled_.store(true, std::memory_order_release); }
+  sluice::sdk::Status OpenReadback(const sluice::sdk::ReadbackArgs& args,
+                                   sluice::sdk::ReadbackInfo* info,
+                                   std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct InFlight {
+    uint64_t height;
+    uint64_t attempt;
+  };
+
+  CallLimit Limit(std::chrono::nanoseconds timeout) const { return {timeout, &cancelled_}; }
+  std::string key() const { return PositionKey(stream_, sink_); }
+
+  sluice::sdk::Status CheckEpoch(const std::optional<Position>& stored) const;
+  sluice::sdk::Status PrepareTopics(const std::optional<Position>& stored, const CallLimit& limit);
+  sluice::sdk::Status EnsureDataTopic(const std::string& topic, const CallLimit& limit);
+  sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
+  sluice::sdk::Status CheckBase(const sluice::sdk::AttachArgs& args) const;
+  sluice::sdk::Status AddHeight(const sluice::sdk::Batch& batch);
+  bool GroupIsFull(const sluice::sdk::Batch& batch) const;
+  // Stores `next` alone or after what is open.
+  sluice::sdk::Status CommitPosition(const Position& next, const CallLimit& limit);
+  // Commits the open group and acks it, all but `current`, which its deliver answers for; 0: none.
+  sluice::sdk::Status EndGroup(uint64_t current, const CallLimit& limit);
+  // Drops the open group; the status answers for `current`, a nack for those before it.
+  sluice::sdk::Status Dropped(sluice::sdk::Status why, uint64_t current);
+  sluice::sdk::Status Fenced(const sluice::sdk::Status& why);
+  void ClearGroup();
+  void Linger();
+
+  const sluice::sdk::Host host_;
+  std::atomic<bool> cancelled_{false};
+
+  // Set by Start.
+  Settings settings_;
+  std::string stream_;
+  std::string sink_;
+  uint64_t epoch_ = 0;
+  bool plain_keys_ = false;
+  std::unique_ptr<Client> consumer_;  // asks for topics, reads the position topic
+  std::unique_ptr<Producer> producer_;
+  std::unique_ptr<RecordEncoder> encoder_;
+  std::set<std::string> known_topics_;  // that are there
+
+  std::mutex mutex_;
+  bool attached_ = false;
+  Position committed_;  // as the position topic has it
+  Position group_;      // after the open group; equal to committed_ where there is none
+  std::deque<InFlight> in_flight_;
+  uint64_t group_bytes_ = 0;
+  Clock::time_point group_began_;
+  uint64_t alone_ = 0;  // a height that must not share its transaction: it was refused in a group
+
+  std::thread linger_thread_;
+  std::condition_variable linger_changed_;
+  bool lingering_ = false;  // the open group waits for its time
+  bool stopping_ = false;
+};
+
+}  // namespace sluice_kafka

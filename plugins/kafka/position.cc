@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/position.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace sluice_kafka {
+
+using nlohmann::json;
+
+std::string PositionKey(std::string_view stream, std::string_view sink) {
+  return std::string(stream) + "." + std::string(sink);
+}
+
+std::string EncodePosition(const Position& position) {
+  json object = json::object();
+  object["stream"] = position.stream;
+  object["sink"] = position.sink;
+  object["epoch"] = position.epoch;
+  object["height"] = position.height;
+  object["digest"] = sluice::sdk::ToHex(sluice::sdk::View(position.digest));
+  object["base"] = position.base;
+  object["filtered"] = position.filtered;
+  object["plain_keys"] = position.plain_keys;
+  object["topics"] = position.topics;
+  return object.dump();
+}
+
+bool DecodePosition(std::string_view value, Position* position) {
+  const json object = json::parse(value, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return false;
+  const auto number = [&](const char* name, uint64_t* out) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_number_unsigned()) return false;
+    *out = found->get<uint64_t>();
+    return true;
+  };
+  const auto text = [&](const char* name, std::string* out) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_string()) return false;
+    *out = found->get<std::string>();
+    return true;
+  };
+  const auto flag = [&](const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_boolean() && found->get<bool>();
+  };
+  *position = Position();
+  std::string digest;
+  if (!text("stream", &position->stream) || !text("sink", &position->sink) ||
+      !text("digest", &digest) || !number("epoch", &position->epoch) ||
+      !number("height", &position->height) || !number("base", &position->base)) {
+    return false;
+  }
+  const std::optional<sluice_digest> bytes = sluice::sdk::DigestFromHex(digest);
+  if (!bytes) return false;
+  position->digest = *bytes;
+  position->filtered = flag("filtered");
+  position->plain_keys = flag("plain_keys");
+  const auto topics = object.find("topics");
+  if (topics == object.end()) return true;
+  if (!topics->is_array()) return false;
+  for (const json& topic : *topics) {
+    if (!topic.is_string()) return false;
+    position->topics.insert(topic.get<std::string>());
+  }
+  return true;
+}
+
+}  // namespace sluice_kafka

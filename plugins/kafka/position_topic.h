@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading the position topic. All positions stand in its partition 0; the last record of a key
+// counts, as for compaction.
+//
+// Two readings are needed at a start. Before the older incarnation is fenced, only what is stable
+// is read, since a transaction of it may stay open for ever: that answers who writes here. After
+// it, everything up to the end is, for a commit under way may have completed in between: that
+// answers where the sink stands.
+//
+// Threading: one thread. Ownership: borrows the clients.
+#pragma once
+
+#include <optional>
+#include <sluice/plugin.hpp>
+#include <string>
+
+#include "kafka/call_limit.h"
+#include "kafka/client.h"
+#include "kafka/position.h"
+
+namespace sluice_kafka {
+
+enum class ReadThrough {
+  kStable,  // the last stable offset: does not wait for open transactions
+  kEnd,     // everything written before the call; waits for open transactions of others
+};
+
+// Properties of the consumer that these functions take: what is not committed is not seen.
+Properties ReaderProperties();
+
+// `producer` is asked for the end with uncommitted records; may be null with kStable. Nothing in
+// *position: no record, or the topic is missing. RETRY: not readable now.
+sluice::sdk::Status ReadPosition(Client* consumer, Client* producer, const std::string& topic,
+                                 const std::string& key, ReadThrough through,
+                                 const CallLimit& limit, std::optional<Position>* position);
+
+}  // namespace sluice_kafka

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/producer.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace sluice_kafka {
+
+using sluice::sdk::Status;
+
+namespace {
+
+// For that long after a commit the coordinator still writes its markers and refuses the next
+// transaction, and librdkafka then waits for 20 ms. Waiting for this long here is the shorter way.
+constexpr std::chrono::milliseconds kMarkersTime{2};
+
+// The height rides as the opaque of its records.
+void* ToOpaque(uint64_t height) { return reinterpret_cast<void*>(static_cast<uintptr_t>(height)); }
+
+Status Cancelled() { return Status::Cancelled("the call was cancelled"); }
+
+// For tests and people: where a broker is slow to come back, librdkafka would wait for up to 10 s.
+Properties Defaults() {
+  return {{"reconnect.backoff.ms", "50"},
+          {"reconnect.backoff.max.ms", "500"},
+          {"partitioner", "murmur2"},  // as Java's producers do, so that topics can be joined
+          {"message.max.bytes", "4194304"}};
+}
+
+Properties Own(const Settings& settings, const std::string& transactional_id) {
+  Properties own = {{"enable.idempotence", "true"},
+                    // Of offsets it asks for; see position_topic.h.
+                    {"isolation.level", "read_uncommitted"}};
+  if (settings.transactions) own.emplace_back("transactional.id", transactional_id);
+  return own;
+}
+
+}  // namespace
+
+Status Producer::Open(const Settings& settings, const std::string& transactional_id,
+                      sluice::sdk::Host host, std::unique_ptr<Producer>* out) {
+  std::unique_ptr<Producer> producer(new Producer(settings.transactions));
+  Status status = Client::Open(
+      RD_KAFKA_PRODUCER, settings, Defaults(), Own(settings, transactional_id), host,
+      [self = producer.get()](const rd_kafka_message_t& record) { self->OnFailedRecord(record); },
+      &producer->client_);
+  if (status.ok()) *out = std::move(producer);
+  return status;
+}
+
+void Producer::OnFailedRecord(const rd_kafka_message_t& record) {
+  // Purged by an abort, or a consequence of the first.
+  if (failed_record_ || record.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+      record.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+    return;
+  }
+  const auto height = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(record._private));
+  std::string text = "topic " + std::string(rd_kafka_topic_name(record.rkt)) +
+                     ": a record of height " + std::to_string(height) + " (" +
+                     std::to_string(record.len) + " bytes) was not stored: " + Describe(record.err);
+  if (record.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+    text += "; raise max.message.bytes of the topic, or message.max.bytes of the broker";
+  }
+  failed_record_ = FailedRecord{height, record.err, std::move(text)};
+}
+
+Status Producer::StatusOfFailedRecord() const {
+  switch (ClassifyRecordError(failed_record_->code)) {
+    case ErrorAction::kFenced:
+      return Status::Fenced(failed_record_->text);
+    case ErrorAction::kReject:
+      return Status::Reject(failed_record_->text);
+    case ErrorAction::kRestart:
+      return Status::Fatal(failed_record_->text);
+    case ErrorAction::kAgain:
+    case ErrorAction::kAbort:
+      break;
+  }
+  return Status::Retry(failed_record_->text);
+}
+
+template <typename Call>
+Status Producer::Repeat(const std::string& what, const CallLimit& limit, Call&& call) {
+  for (;;) {
+    const ErrorPointer error(call(limit.SliceMs()));
+    client_->Poll(0);
+    if (error == nullptr) return Status::Ok();
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
+    ErrorTraits traits;
+    traits.fatal = rd_kafka_error_is_fatal(error.get()) != 0;
+    traits.retriable = rd_kafka_error_is_retriable(error.get()) != 0;
+    traits.requires_abort = rd_kafka_error_txn_requires_abort(error.get()) != 0;
+    const std::string text =
+        what + ": " + rd_kafka_error_string(error.get()) + " (" + rd_kafka_err2name(code) + ")";
+    switch (ClassifyCallError(code, traits)) {
+      case ErrorAction::kFenced:
+        return Status::Fenced(text);
+      case ErrorAction::kRestart:
+        return Status::Fatal(text);
+      case ErrorAction::kReject:
+      case ErrorAction::kAbort: {
+        // The record that failed says more than that the transaction has.
+        if (failed_record_) return StatusOfFailedRecord();
+        return Status::Retry(text);
+      }
+      case ErrorAction::kAgain:
+        break;
+    }
+    if (limit.cancelled()) return Cancelled();
+    if (limit.expired()) return Status::Fatal(text + client_->Trouble());
+  }
+}
+
+Status Producer::Initialize(const CallLimit& limit) {
+  if (!transactions_) return Status::Ok();
+  Status status = Repeat("init_transactions", limit, [&](int slice_ms) {
+    return rd_kafka_init_transactions(client_->raw(), slice_ms);
+  });
+  // Nothing is in the balance yet: the host simply tries again.
+  if (status.code() == SLUICE_FATAL) return Status::Retry(status.text());
+  return status;
+}
+
+void Producer::WarmUp(const std::string& topic, const CallLimit& limit) {
+  rd_kafka_topic_t* handle = client_->Topic(topic);
+  if (handle == nullptr || limit.over()) return;
+  const struct rd_kafka_metadata* metadata = nullptr;
+  if (rd_kafka_metadata(client_->raw(), 0, handle, &metadata, limit.SliceMs()) ==
+      RD_KAFKA_RESP_ERR_NO_ERROR) {
+    rd_kafka_metadata_destroy(metadata);
+  }
+}
+
+Status Producer::Begin(const CallLimit& limit) {
+  failed_record_.reset();
+  refused_height_ = 0;
+  if (transactions_) {
+    const Clock::duration since = Clock::now() - ended_at_;
+    if (since < kMarkersTime) std::this_thread::sleep_for(kMarkersTime - since);
+    Status status = Repeat("begin_transaction", limit,
+                           [&](int) { return rd_kafka_begin_transaction(client_->raw()); });
+    if (!status.ok()) return status;
+  }
+  began_at_ = Clock::now();
+  open_ = true;
+  return Status::Ok();
+}
+
+Status Producer::Add(const std::string& topic, const Record& record, const CallLimit& limit) {
+  rd_kafka_topic_t* handle = client_->Topic(topic);
+  if (handle == nullptr) return Status::Invalid("topic " + topic + ": librdkafka refuses the name");
+  std::vector<rd_kafka_vu_t> parts;
+  parts.reserve(6 + record.headers.size());
+  const auto add = [&parts](rd_kafka_vtype_t type) -> rd_kafka_vu_t& {
+    parts.emplace_back();
+    parts.back().vtype = type;
+    return parts.back();
+  };
+  add(RD_KAFKA_VTYPE_RKT).u.rkt = handle;
+  add(RD_KAFKA_VTYPE_PARTITION).u.i32 =
+      record.partition < 0 ? RD_KAFKA_PARTITION_UA : record.partition;
+  add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
+  add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = ToOpaque(record.height);
+  rd_kafka_vu_t& key = add(RD_KAFKA_VTYPE_KEY);
+  key.u.mem.ptr = const_cast<char*>(record.key.data());
+  key.u.mem.size = record.key.size();
+  if (record.value) {
+    rd_kafka_vu_t& value = add(RD_KAFKA_VTYPE_VALUE);
+    // An empty value is not a missing one.
+    value.u.mem.ptr = const_cast<char*>(record.value->empty() ? "" : record.value->data());
+    value.u.mem.size = record.value->size();
+  }
+  for (const auto& [name, text] : record.headers) {
+    rd_kafka_vu_t& header = add(RD_KAFKA_VTYPE_HEADER);
+    header.u.header.name = name;
+    header.u.header.val = text.data();
+    header.u.header.size = static_cast<ssize_t>(text.size());
+  }
+  for (;;) {
+    const ErrorPointer error(rd_kafka_produceva(client_->raw(), parts.data(), parts.size()));
+    if (error == nullptr) return Status::Ok();
+    const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
+    std::string text = "topic " + topic + ": a record of height " + std::to_string(record.height) +
+                       " (" + std::to_string(record.value ? record.value->size() : 0) +
+                       " bytes) is not taken: " + rd_kafka_error_string(error.get()) + " (" +
+                       rd_kafka_err2name(code) + ")";
+    switch (ClassifyRecordError(code)) {
+      case ErrorAction::kFenced:
+        return Status::Fenced(text);
+      case ErrorAction::kReject:
+        refused_height_ = record.height;
+        return Status::Reject(text +
+                              "; raise the setting producer.message.max.bytes, and "
+                              "max.message.bytes of the topic");
+      case ErrorAction::kRestart:
+        return Status::Fatal(text);
+      case ErrorAction::kAbort:
+        if (failed_record_) return StatusOfFailedRecord();
+        return Status::Retry(text);
+      case ErrorAction::kAgain:
+        break;
+    }
+    if (limit.cancelled()) return Cancelled();
+    if (limit.expired()) return Status::Retry(text + client_->Trouble());
+    client_->Poll(limit.SliceMs());  // the queue is full: wait for a report
+  }
+}
+
+Status Producer::Flush(const CallLimit& limit) {
+  for (;;) {
+    const rd_kafka_resp_err_t code = rd_kafka_flush(client_->raw(), limit.SliceMs());
+    if (failed_record_) return StatusOfFailedRecord();
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::Ok();
+    if (limit.cancelled()) return Cancelled();
+    if (limit.expired()) {
+      return Status::Fatal("records are still not stored: " + Describe(code) + client_->Trouble());
+    }
+  }
+}
+
+Status Producer::Commit(const std::string& position_topic, const Record& position,
+                        const CallLimit& limit) {
+  // Without transactions the position must not say more than what is stored.
+  if (!transactions_) {
+    if (Status status = Flush(limit); !status.ok()) return status;
+  }
+  Status status = Add(position_topic, position, limit);
+  if (status.ok() && !transactions_) status = Flush(limit);
+  if (status.ok() && transactions_) {
+    status = Repeat("commit_transaction", limit, [&](int slice_ms) {
+      return rd_kafka_commit_transaction(client_->raw(), slice_ms);
+    });
+  }
+  if (status.code() == SLUICE_REJECT && failed_record_) refused_height_ = failed_record_->height;
+  ended_at_ = Clock::now();
+  if (status.ok()) open_ = false;
+  return status;
+}
+
+Status Producer::Abort(const CallLimit& limit) {
+  Status status;
+  if (transactions_) {
+    status = Repeat("abort_transaction", limit, [&](int slice_ms) {
+      return rd_kafka_abort_transaction(client_->raw(), slice_ms);
+    });
+  } else {
+    // What is on its way may be stored as it is: it comes again, and readers deduplicate.
+    (void)Flush(limit);
+  }
+  failed_record_.reset();
+  open_ = false;
+  ended_at_ = Clock::now();
+  return status;
+}
+
+bool Producer::outlived_timeout() const {
+  return Clock::now() - began_at_ > client_->transaction_timeout();
+}
+
+}  // namespace sluice_kafka

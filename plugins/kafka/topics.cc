@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/topics.h"
+
+#include <array>
+#include <memory>
+
+namespace sluice_kafka {
+
+using sluice::sdk::Status;
+
+namespace {
+
+// A record's key, headers and framing beside what message.max.bytes counts.
+constexpr uint64_t kRecordOverhead = 64 * 1024;
+
+struct DestroyMetadata {
+  void operator()(const struct rd_kafka_metadata* metadata) const {
+    rd_kafka_metadata_destroy(metadata);
+  }
+};
+struct DestroyNewTopic {
+  void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
+};
+struct DestroyOptions {
+  void operator()(rd_kafka_AdminOptions_t* options) const {
+    rd_kafka_AdminOptions_destroy(options);
+  }
+};
+struct DestroyQueue {
+  void operator()(rd_kafka_queue_t* queue) const { rd_kafka_queue_destroy(queue); }
+};
+struct DestroyEvent {
+  void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+};
+
+Status Cancelled() { return Status::Cancelled("the call was cancelled"); }
+
+std::string Command(const TopicPlan& plan) {
+  std::string text = "kafka-topics.sh --create --topic " + plan.name + " --partitions " +
+                     std::to_string(plan.partitions);
+  if (plan.replication > 0) text += " --replication-factor " + std::to_string(plan.replication);
+  for (const auto& [name, value] : plan.config) text += " --config " + name + "=" + value;
+  return text;
+}
+
+// What the broker answered for the one topic.
+Status ResultOf(rd_kafka_event_t* event, const TopicPlan& plan, bool* again) {
+  *again = false;
+  rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+  std::string text = code == RD_KAFKA_RESP_ERR_NO_ERROR ? "" : rd_kafka_event_error_string(event);
+  if (const auto* result = rd_kafka_event_CreateTopics_result(event); result != nullptr) {
+    size_t count = 0;
+    const rd_kafka_topic_result_t** topics = rd_kafka_CreateTopics_result_topics(result, &count);
+    if (count == 1) {
+      code = rd_kafka_topic_result_error(topics[0]);
+      const char* reason = rd_kafka_topic_result_error_string(topics[0]);
+      text = reason == nullptr ? rd_kafka_err2str(code) : reason;
+    }
+  }
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+    return Status::Ok();
+  }
+  *again = code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR_NOT_CONTROLLER ||
+           code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT;
+  const std::string what = "topic " + plan.name + " cannot be created: " + text + " (" +
+                           rd_kafka_err2name(code) + "); have it created: " + Command(plan);
+  return Status::Retry(what);
+}
+
+}  // namespace
+
+TopicPlan PlanDataTopic(const Settings& settings, const std::string& name,
+                        uint64_t max_message_bytes) {
+  TopicPlan plan;
+  plan.name = name;
+  plan.partitions = settings.layout == Layout::kBlocks ? 1 : settings.partitions;
+  plan.replication = settings.replication;
+  plan.config.emplace_back("cleanup.policy", settings.cleanup_policy);
+  if (settings.cleanup_policy == "delete") plan.config.emplace_back("retention.ms", "-1");
+  plan.config.emplace_back("max.message.bytes",
+                           std::to_string(max_message_bytes + kRecordOverhead));
+  return plan;
+}
+
+TopicPlan PlanPositionTopic(const Settings& settings) {
+  TopicPlan plan;
+  plan.name = settings.position_topic;
+  plan.replication = settings.replication;
+  // Small segments that are soon closed: only closed ones are compacted, and the topic is read at
+  // every start.
+  plan.config = {{"cleanup.policy", "compact"},
+                 {"segment.bytes", "4194304"},
+                 {"segment.ms", "3600000"},
+                 {"min.cleanable.dirty.ratio", "0.1"}};
+  return plan;
+}
+
+Status CountPartitions(Client* consumer, const std::string& topic, const CallLimit& limit,
+                       int* partitions) {
+  *partitions = 0;
+  rd_kafka_topic_t* handle = consumer->Topic(topic);
+  if (handle == nullptr) return Status::Invalid("topic " + topic + ": librdkafka refuses the name");
+  std::string why;
+  while (!limit.over()) {
+    const struct rd_kafka_metadata* raw = nullptr;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(consumer->raw(), 0, handle, &raw, limit.SliceMs());
+    const std::unique_ptr<const struct rd_kafka_metadata, DestroyMetadata> metadata(raw);
+    consumer->Poll(0);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      why = Describe(code);
+      continue;
+    }
+    if (metadata->topic_cnt != 1) return Status::Ok();
+    const rd_kafka_metadata_topic& found = metadata->topics[0];
+    if (found.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      *partitions = found.partition_cnt;
+      return Status::Ok();
+    }
+    if (found.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return Status::Ok();
+    why = Describe(found.err);
+    if (found.err != RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) break;
+    consumer->Poll(limit.SliceMs());
+  }
+  if (limit.cancelled()) return Cancelled();
+  return Status::Retry("topic " + topic + ": no answer from the brokers: " + why +
+                       consumer->Trouble());
+}
+
+Status EnsureTopic(Client* consumer, const Settings& settings, const TopicPlan& plan,
+                   const CallLimit& limit) {
+  int partitions = 0;
+  Status status = CountPartitions(consumer, plan.name, limit, &partitions);
+  if (!status.ok() || partitions > 0) return status;
+  if (!settings.create) {
+    return Status::Invalid("topic " + plan.name +
+                           " is not there, and create = false; have it created: " + Command(plan));
+  }
+  std::array<char, 256> text{};
+  const std::unique_ptr<rd_kafka_NewTopic_t, DestroyNewTopic> topic(rd_kafka_NewTopic_new(
+      plan.name.c_str(), plan.partitions, plan.replication == 0 ? -1 : plan.replication,
+      text.data(), text.size()));
+  if (topic == nullptr) return Status::Invalid("topic " + plan.name + ": " + text.data());
+  for (const auto& [name, value] : plan.config) {
+    rd_kafka_NewTopic_set_config(topic.get(), name.c_str(), value.c_str());
+  }
+  const std::unique_ptr<rd_kafka_queue_t, DestroyQueue> queue(rd_kafka_queue_new(consumer->raw()));
+  do {
+    const std::unique_ptr<rd_kafka_AdminOptions_t, DestroyOptions> options(
+        rd_kafka_AdminOptions_new(consumer->raw(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
+    constexpr int kRequestMs = 5000;
+    rd_kafka_AdminOptions_set_request_timeout(options.get(), kRequestMs, nullptr, 0);
+    rd_kafka_AdminOptions_set_operation_timeout(options.get(), kRequestMs, nullptr, 0);
+    rd_kafka_NewTopic_t* topics[] = {topic.get()};
+    rd_kafka_CreateTopics(consumer->raw(), topics, 1, options.get(), queue.get());
+    std::unique_ptr<rd_kafka_event_t, DestroyEvent> event;
+    while (event == nullptr && !limit.cancelled()) {
+      event.reset(rd_kafka_queue_poll(queue.get(), limit.SliceMs()));
+    }
+    if (event == nullptr) return Cancelled();
+    bool again = false;
+    status = ResultOf(event.get(), plan, &again);
+    if (status.ok() || !again) break;
+  } while (!limit.over());
+  if (!status.ok()) return status;
+  // Created is not yet known everywhere: wait until it is seen.
+  while (!limit.over()) {
+    status = CountPartitions(consumer, plan.name, limit, &partitions);
+    if (!status.ok() || partitions > 0) return status;
+    consumer->Poll(limit.SliceMs());
+  }
+  if (limit.cancelled()) return Cancelled();
+  return Status::Retry("topic " + plan.name + " was created, but no broker knows it yet");
+}
+
+}  // namespace sluice_kafka
