@@ -240,7 +240,7 @@ void FileSink::AckSynced() {
 // The status answers for `height`; heights of the same group before it are nacked from the first
 // on.
 Status FileSink::Dropped(const Fault& fault, uint64_t height) {
-  const Status status = StatusOf(fault);
+  Status status = StatusOf(fault);
   AckSynced();
   const bool others = !in_flight_.empty() && in_flight_.front().height < height;
   if (others) {
