@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The guard row: where a sink stands and under which epoch, in the database, in the same
+// transaction as the data. It is what refuses an older incarnation, also one that was stopped in
+// the middle of a transaction: its update finds a newer epoch, or another height, and touches no
+// row.
+//
+// Threading: control and delivery thread. Ownership: borrows the connection.
+#pragma once
+
+#include <cstdint>
+#include <sluice/plugin.hpp>
+#include <string>
+
+#include "postgres/connection.h"
+#include "postgres/settings.h"
+
+namespace sluice_postgres {
+
+// Whose rows these are.
+struct SinkKey {
+  std::string stream;
+  std::string sink;
+
+  // "stream = 's' AND sink = 'n'"; `prefix` goes before the columns.
+  std::string Where(const std::string& prefix = "") const;
+  // "'s', 'n'"
+  std::string Values() const;
+  // pg_stat_activity shows it, and a newer incarnation finds by it the older one's connections:
+  // "sluice/<hash of stream and sink>/<epoch>/<sink>", cut to what PostgreSQL keeps.
+  std::string ApplicationName(uint64_t epoch) const;
+  // What comes before the epoch in it.
+  std::string ApplicationPrefix() const;
+};
+
+struct GuardRow {
+  bool found = false;
+  uint64_t epoch = 0;
+  uint64_t height = 0;
+  sluice_digest digest{};
+  uint64_t base_height = 0;  // heights through it were never delivered
+  bool filtered = false;     // a filter left changes out
+  std::string keeps;         // the tables that it has filled (tables.h)
+};
+
+Fault ReadGuardRow(const Settings& settings, const SinkKey& key, Connection* connection,
+                   GuardRow* row);
+
+// Moves the position from height first-1 to last; touches one row, or none where it does not stand
+// there or a newer epoch has been here.
+std::string AdvanceGuardSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                            uint64_t first, const sluice_digest& previous_digest, uint64_t last,
+                            const sluice_digest& digest, bool filtered);
+// Raises the epoch where the row stands at (height, digest); one row, or none.
+std::string RaiseEpochSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                          uint64_t height, const sluice_digest& digest);
+// Begins at a base: makes the row, or moves one that stands below it under an older epoch.
+std::string BeginAtSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                       uint64_t height, const sluice_digest& digest);
+
+// Ends the server's side of incarnations with an older epoch than this, which may hold the guard
+// row's lock for as long as their process is stopped. `ended`: how many.
+Fault EndOlderWriters(const SinkKey& key, uint64_t epoch, Connection* connection, int* ended);
+
+}  // namespace sluice_postgres

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "postgres/postgres_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "postgres/group_writer.h"
+#include "postgres/provision.h"
+#include "postgres/readback.h"
+#include "postgres/sql_text.h"
+#include "postgres/tables.h"
+
+namespace sluice_postgres {
+
+using sluice::sdk::operator==;
+using sluice::sdk::AttachArgs;
+using sluice::sdk::Batch;
+using sluice::sdk::StartArgs;
+using sluice::sdk::StartResult;
+using sluice::sdk::Status;
+using sluice::sdk::View;
+
+namespace {
+
+// ON CONFLICT came with 9.5; older than this is not tried.
+constexpr int kOldestServer = 120000;
+constexpr char kLockNotAvailable[] = "55P03";
+
+std::string Height(uint64_t height) { return "height " + std::to_string(height); }
+
+// A key as people can read it, and no longer than a message may be.
+std::string Shown(std::string_view key) {
+  constexpr size_t kShownBytes = 64;
+  const std::string_view part = key.substr(0, kShownBytes);
+  const bool printable =
+      std::all_of(part.begin(), part.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
+  return (printable ? "'" + std::string(part) + "'" : "0x" + sluice::sdk::ToHex(part)) +
+         (part.size() < key.size() ? "…" : "");
+}
+
+}  // namespace
+
+PostgresSink::PostgresSink(sluice::sdk::Host host)
+    : host_(host),
+      connection_(&wakeup_, [host](std::string_view text) { host.Log(SLUICE_LOG_DEBUG, text); }) {}
+
+// --- start, resume, attach ---------------------------------------------------------------------
+
+Status PostgresSink::Start(const StartArgs& args, StartResult* result) {
+  connection_.set_deadline(Clock::now() + args.deadline());
+  const Fault fault = StartUp(args);
+  connection_.set_deadline(Clock::time_point::max());
+  result->level = level_;
+  return fault.status();
+}
+
+Fault PostgresSink::StartUp(const StartArgs& args) {
+  key_ = {std::string(args.stream_id()), std::string(args.sink_name())};
+  epoch_ = args.epoch();
+  if (Fault fault = ParseSettings(args.settings(), &settings_); !fault.ok()) return fault;
+  level_ = settings_.level();
+  if (Fault fault = Connect(); !fault.ok()) return fault;
+  if (Fault fault = Provision(settings_, FixedTables(settings_), &connection_); !fault.ok()) {
+    return fault;
+  }
+  if (settings_.state && settings_.table_per_store) {
+    for (uint64_t i = 0; i < args.raw()->store_count; ++i) {
+      if (Fault fault = EnsureStoreTable(View(args.raw()->stores[i])); !fault.ok()) return fault;
+    }
+  }
+  if (Fault fault = ReadPosition(); !fault.ok()) return fault;
+  if (position_.found && position_.epoch >= epoch_) {
+    return Fault::Fenced(connection_.name() + ": the sink was written under epoch " +
+                         std::to_string(position_.epoch) + ", this start has epoch " +
+                         std::to_string(epoch_) +
+                         "; a newer start of the node, or another node, writes here");
+  }
+  if (position_.height > 0 && !HeldKeeps(position_.keeps, settings_)) {
+    return Fault::Operator(connection_.name() + ": the sink stands at " + Height(position_.height) +
+                           " and has filled " + position_.keeps + " the settings ask for " +
+                           Keeps(settings_) +
+                           " which would lack what came before: set the settings back, or start "
+                           "the sink over");
+  }
+  return {};
+}
+
+Fault PostgresSink::Connect() {
+  if (connection_.open()) return {};
+  if (Fault fault = connection_.Open(settings_.conninfo, key_.ApplicationName(epoch_));
+      !fault.ok()) {
+    return fault;
+  }
+  if (connection_.server_version() < kOldestServer) {
+    const std::string name = connection_.name();
+    connection_.Close();
+    return Fault::Operator(name + " is older than PostgreSQL 12");
+  }
+  PgResult fsync;
+  Fault fault = connection_.Execute(PrepareSessionSql(settings_), nullptr);
+  if (fault.ok()) fault = connection_.Execute("SHOW fsync", &fsync);
+  if (!fault.ok()) {
+    connection_.Close();
+    return fault.WithContext("preparing the session");
+  }
+  // A server that does not sync cannot make anything durable, whatever a commit says.
+  if (Field(fsync, 0, 0) == "off" && level_ > SLUICE_LEVEL_RECEIVED) {
+    level_ = SLUICE_LEVEL_RECEIVED;
+    host_.Log(SLUICE_LOG_WARN,
+              connection_.name() + " runs with fsync = off: acks are at level received only");
+  }
+  return {};
+}
+
+Fault PostgresSink::ReadPosition() {
+  return ReadGuardRow(settings_, key_, &connection_, &position_);
+}
+
+Fault PostgresSink::EnsureStoreTable(std::string_view store) {
+  if (store_tables_.count(store) != 0) return {};
+  const Table table = StoreTable(settings_, store);
+  if (const std::string wrong = WrongIdentifier(table.name); !wrong.empty()) {
+    return Fault::Operator("the table of store " + std::string(store) + " would be called " +
+                           table.name + ", which " + wrong + "; shorten state_table");
+  }
+  if (Fault fault = Provision(settings_, {table}, &connection_); !fault.ok()) return fault;
+  store_tables_.emplace(store);
+  return {};
+}
+
+Status PostgresSink::Resume(sluice::sdk::Position* position) {
+  group_.Clear();
+  Fault fault = Connect();
+  if (fault.ok()) fault = ReadPosition();
+  if (!fault.ok()) return fault.status();
+  // A row at height 0 was only attached to: nothing was delivered.
+  if (!position_.found || position_.height == 0) {
+    position->SetEmpty();
+  } else {
+    position->SetAt(key_.stream, position_.epoch, position_.height, position_.digest);
+  }
+  return Status::Ok();
+}
+
+template <typename Step>
+Fault PostgresSink::AgainstOlderWriters(Step step) {
+  Fault fault = step();
+  if (fault.sqlstate() != kLockNotAvailable) return fault;
+  int ended = 0;
+  const Fault refused = EndOlderWriters(key_, epoch_, &connection_, &ended);
+  if (!refused.ok()) {
+    return Fault::Retry(fault.text() +
+                        "; an older incarnation could not be ended: " + refused.text());
+  }
+  if (ended == 0) return fault;
+  host_.Log(SLUICE_LOG_WARN, "ended " + std::to_string(ended) +
+                                 " connection(s) of an older incarnation of this node that held "
+                                 "locks at " +
+                                 connection_.name());
+  return step();
+}
+
+Status PostgresSink::Attach(const AttachArgs& args) {
+  if (args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT) {
+    return Status::Unsupported("this version of the postgres sink takes no snapshots");
+  }
+  group_.Clear();
+  Fault fault = Connect();
+  if (fault.ok()) fault = AgainstOlderWriters([&] { return AttachTo(args); });
+  if (!fault.ok()) return fault.status();
+  attached_ = true;
+  return Status::Ok();
+}
+
+Fault PostgresSink::AttachTo(const AttachArgs& args) {
+  const bool resumed = args.reason == SLUICE_ATTACH_RESUMED;
+  // An epoch that a power cut could take back would let the older one in again.
+  PgResult touched;
+  Fault fault = connection_.Execute("BEGIN; SET LOCAL synchronous_commit = on");
+  if (fault.ok()) {
+    fault = connection_.Execute(
+        resumed ? RaiseEpochSql(settings_, key_, args.epoch, args.height, args.digest)
+                : BeginAtSql(settings_, key_, args.epoch, args.height, args.digest),
+        &touched);
+  }
+  if (fault.ok()) fault = connection_.Execute("COMMIT");
+  if (!fault.ok()) {
+    connection_.Rollback();
+    return fault.WithContext("attaching at " + Height(args.height));
+  }
+  if (fault = ReadPosition(); !fault.ok()) return fault;
+  if (std::string_view(PQcmdTuples(touched.get())) == "1") return {};
+  if (position_.found && position_.epoch > epoch_) {
+    return Fault::Fenced(connection_.name() + ": a newer incarnation, of epoch " +
+                         std::to_string(position_.epoch) + ", is at work; this one has epoch " +
+                         std::to_string(epoch_));
+  }
+  const std::string where =
+      position_.found ? "stands at " + Height(position_.height) : "holds nothing";
+  const std::string text =
+      connection_.name() + ": the sink " + where + ", the base is " + Height(args.height);
+  // An older incarnation may have written until just now: ask again.
+  if (resumed) return Fault::Retry(text + "; it is asked again");
+  return Fault::Operator(text + "; start the sink over to begin anew");
+}
+
+// --- deliver -----------------------------------------------------------------------------------
+
+Status PostgresSink::CheckBatch(const Batch& batch) const {
+  if (!attached_) return Status::Fatal("deliver before attach");
+  if (batch.epoch() != epoch_) {
+    return Status::Fenced(Height(batch.height()) + " is of epoch " + std::to_string(batch.epoch()) +
+                          ", this instance is of epoch " + std::to_string(epoch_));
+  }
+  if (batch.part() != 0 || !batch.last_part()) {
+    return Status::Unsupported("the postgres sink takes whole heights, not parts");
+  }
+  for (const sluice_change& change : batch.changes()) {
+    const bool known = change.kind == SLUICE_CHANGE_SET || change.kind == SLUICE_CHANGE_DELETE;
+    if (!known && (change.flags & SLUICE_CHANGE_MUST_UNDERSTAND) != 0) {
+      return Status::Unsupported(Height(batch.height()) + " holds a change of kind " +
+                                 std::to_string(change.kind) +
+                                 ", which this version of the postgres sink does not know");
+    }
+  }
+  return Status::Ok();
+}
+
+Status PostgresSink::Deliver(const Batch& batch) {
+  if (Status status = CheckBatch(batch); !status.ok()) return status;
+  if (group_.empty() && !connection_.open()) {
+    // Not what this instance remembers, but what became of its last transaction.
+    Fault fault = Connect();
+    if (fault.ok()) fault = ReadPosition();
+    if (!fault.ok()) return fault.status();
+  }
+  const uint64_t at = group_.empty() ? position_.height : group_.last().height;
+  const sluice_digest& digest = group_.empty() ? position_.digest : group_.last().digest;
+  if (batch.height() <= at) return DeliverAgain(batch);
+  if (batch.height() != at + 1) {
+    return Status::Fatal(connection_.name() + ": " + Height(at + 1) + " comes next, not " +
+                         Height(batch.height()) +
+                         "; ask where the sink stands and deliver from there");
+  }
+  if (!(batch.previous_digest() == digest)) {
+    return Status::Fatal(connection_.name() + " has diverged: " + Height(batch.height()) +
+                         " is not chained to the digest that it holds for " + Height(at));
+  }
+  group_.Add(batch, Clock::now());
+  return EndGroup(batch);
+}
+
+bool PostgresSink::WaitsForMore(const Batch& batch) const {
+  return batch.height() < batch.newest_height() && batch.height() > single_through_ &&
+         group_.heights().size() < settings_.batch_blocks &&
+         group_.bytes() < settings_.batch_bytes &&
+         Clock::now() - group_.opened_at() < settings_.linger;
+}
+
+Status PostgresSink::EndGroup(const Batch& batch) {
+  if (WaitsForMore(batch)) return Status::Pending();
+  if (Fault fault = WriteOpenGroup(); !fault.ok()) return Dropped(std::move(fault), batch.height());
+  const bool alone = group_.heights().size() == 1;
+  if (alone) {
+    group_.Clear();
+    return Status::Ok();
+  }
+  AckGroup();
+  return Status::Pending();
+}
+
+Status PostgresSink::DeliverAgain(const Batch& batch) {
+  const bool same_height = batch.height() == position_.height;
+  if (same_height && !(batch.digest() == position_.digest)) {
+    return Status::Fatal(connection_.name() + " has diverged: it holds " + Height(batch.height()) +
+                         " with another digest");
+  }
+  // Below it, the chain of digests vouches for what is held.
+  if (batch.height() <= position_.height) return Status::Ok();
+  for (GroupHeight& height : group_.heights()) {
+    if (height.height == batch.height()) height.attempt = batch.attempt();
+  }
+  return EndGroup(batch);
+}
+
+Fault PostgresSink::WriteOpenGroup() {
+  if (settings_.state && settings_.table_per_store) {
+    for (const auto& [store, rows] : group_.stores()) {
+      if (Fault fault = EnsureStoreTable(store); !fault.ok()) return fault;
+    }
+  }
+  Fault fault = AgainstOlderWriters([&] { return WriteOnce(); });
+  if (fault.sqlstate().substr(0, 2) == "22" || fault.sqlstate().substr(0, 2) == "54") {
+    bool passed = false;
+    if (Fault bad = PassOverBadValues(fault, &passed); !bad.ok()) return bad;
+    if (passed) fault = WriteOnce();
+  }
+  if (!fault.ok()) return fault;
+  position_.found = true;
+  position_.epoch = epoch_;
+  position_.height = group_.last().height;
+  position_.digest = group_.last().digest;
+  return {};
+}
+
+Fault PostgresSink::WriteOnce() {
+  WriteOutcome outcome = WriteOutcome::kCommitted;
+  Fault fault = WriteGroup(settings_, key_, epoch_, group_, &connection_, &outcome);
+  if (!fault.ok()) return fault;
+  return outcome == WriteOutcome::kCommitted ? Fault::None() : AskAfterMiss();
+}
+
+Fault PostgresSink::AskAfterMiss() {
+  const uint64_t first = group_.first().height;
+  if (Fault fault = ReadPosition(); !fault.ok()) return fault;
+  if (position_.found && position_.epoch > epoch_) {
+    return Fault::Fenced(connection_.name() + ": a newer incarnation, of epoch " +
+                         std::to_string(position_.epoch) + ", is at work; this one has epoch " +
+                         std::to_string(epoch_) + ", and wrote nothing of " + Height(first));
+  }
+  if (position_.found && position_.height == group_.last().height &&
+      position_.digest == group_.last().digest) {
+    return {};  // committed before, and the answer was lost
+  }
+  const std::string where =
+      position_.found ? "stands at " + Height(position_.height) : "has no row";
+  return Fault::Retry(connection_.name() + ": the sink " + where + " where " + Height(first - 1) +
+                      " was expected; it is asked again");
+}
+
+Fault PostgresSink::PassOverBadValues(const Fault& refused, bool* passed) {
+  *passed = false;
+  for (StateRow* row : group_.TypedRows()) {
+    const bool text = row->form == RowForm::kText;
+    const Fault fault = connection_.ExecuteWithText(
+        text ? "SELECT $1::text" : "SELECT $1::text::jsonb", row->value);
+    if (fault.ok()) continue;
+    if (fault.sqlstate().empty() || fault.code() == SLUICE_RETRY) return fault;
+    if (settings_.on_bad_value == OnBadValue::kHalt) {
+      return Fault::Height(Height(row->height) + ", store " + row->store + ", key " +
+                           Shown(row->key) + ": the value is no " + (text ? "text" : "jsonb") +
+                           ", as value_as says: " + fault.text() +
+                           "; correct value_as, or set on_bad_value to null or skip");
+    }
+    host_.Log(SLUICE_LOG_WARN, Height(row->height) + ", store " + row->store + ", key " +
+                                   Shown(row->key) + ": the value is no " +
+                                   (text ? "text" : "jsonb") + "; passed over and recorded");
+    group_.PassOver(row, fault.text());
+    *passed = true;
+  }
+  return *passed ? Fault::None() : refused;
+}
+
+void PostgresSink::AckGroup() {
+  const GroupHeight last = group_.last();
+  group_.Clear();
+  host_.Ack(epoch_, last.attempt, 0, last.height, level_);
+}
+
+Status PostgresSink::Dropped(Fault fault, uint64_t height) {
+  // Which height of the group it is shows when each comes alone.
+  if (fault.code() == SLUICE_REJECT && group_.heights().size() > 1) {
+    single_through_ = group_.last().height;
+    fault = Fault::Retry(fault.text() + "; the heights of the group are written one by one");
+  }
+  const Status status = fault.status();
+  const bool others = !group_.empty() && group_.first().height < height;
+  const GroupHeight first = others ? group_.first() : GroupHeight();
+  group_.Clear();
+  if (others) host_.Nack(epoch_, first.attempt, first.height, status);
+  return status;
+}
+
+Status PostgresSink::Drain(std::chrono::nanoseconds deadline) {
+  if (!attached_ || group_.empty()) return Status::Ok();
+  connection_.set_deadline(Clock::now() + deadline);
+  Fault fault = WriteOpenGroup();
+  connection_.set_deadline(Clock::time_point::max());
+  if (!fault.ok()) return Dropped(std::move(fault), UINT64_MAX);
+  AckGroup();
+  return Status::Ok();
+}
+
+Status PostgresSink::OpenReadback(const sluice::sdk::ReadbackArgs& args,
+                                  sluice::sdk::ReadbackInfo* info,
+                                  std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor) {
+  return OpenPostgresReadback(args, &wakeup_, info, cursor);
+}
+
+}  // namespace sluice_postgres

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sink that ships as plugin "postgres": keeps a stream in tables of a PostgreSQL database;
+// docs/sinks/postgres.md says how they look and what is promised.
+//
+// clang-format off
+// start      connects, makes or adopts the tables, refuses an epoch not above the stored one
+// resume     reads the guard row, after a lost connection on a new one: that settles what became of a COMMIT
+// attach     raises the epoch in the guard row, durably; ends an older incarnation that holds its lock
+// deliver    collects heights into a group, writes it as one transaction; one ack follows it
+// clang-format on
+//
+// Threading: as the SDK says; no thread of its own. Cancel ends a wait for the server.
+// Ownership: one connection, closed by destruction.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <sluice/plugin.hpp>
+#include <string>
+#include <string_view>
+
+#include "postgres/connection.h"
+#include "postgres/height_group.h"
+#include "postgres/position.h"
+#include "postgres/settings.h"
+#include "postgres/wakeup.h"
+
+namespace sluice_postgres {
+
+class PostgresSink {
+ public:
+  explicit PostgresSink(sluice::sdk::Host host);
+
+  sluice::sdk::Status Start(const sluice::sdk::StartArgs& args, sluice::sdk::StartResult* result);
+  sluice::sdk::Status Resume(sluice::sdk::Position* position);
+  sluice::sdk::Status Attach(const sluice::sdk::AttachArgs& args);
+  sluice::sdk::Status Deliver(const sluice::sdk::Batch& batch);
+  sluice::sdk::Status Drain(std::chrono::nanoseconds deadline);
+  void Cancel() { wakeup_.Raise(); }
+  sluice::sdk::Status OpenReadback(const sluice::sdk::ReadbackArgs& args,
+                                   sluice::sdk::ReadbackInfo* info,
+                                   std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor);
+
+ private:
+  Fault StartUp(const sluice::sdk::StartArgs& args);
+  // A connection with its session prepared; nothing to do where there is one.
+  Fault Connect();
+  Fault ReadPosition();
+  Fault EnsureStoreTable(std::string_view store);
+  // Runs `step` again where it timed out on the lock of an older incarnation that could be ended.
+  template <typename Step>
+  Fault AgainstOlderWriters(Step step);
+  Fault AttachTo(const sluice::sdk::AttachArgs& args);
+
+  sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
+  // A height that the sink holds, or that is in the open group.
+  sluice::sdk::Status DeliverAgain(const sluice::sdk::Batch& batch);
+  sluice::sdk::Status EndGroup(const sluice::sdk::Batch& batch);
+  bool WaitsForMore(const sluice::sdk::Batch& batch) const;
+  Fault WriteOpenGroup();
+  Fault WriteOnce();
+  // After a transaction that the guard row did not let in.
+  Fault AskAfterMiss();
+  // Finds the values that the server cannot take, and passes them over if that is wanted.
+  Fault PassOverBadValues(const Fault& refused, bool* passed);
+  void AckGroup();
+  // The status answers for `height`; heights of the group before it are nacked from the first on.
+  sluice::sdk::Status Dropped(Fault fault, uint64_t height);
+
+  const sluice::sdk::Host host_;
+  Wakeup wakeup_;
+  Connection connection_;
+
+  // Set by Start.
+  Settings settings_;
+  SinkKey key_;
+  uint64_t epoch_ = 0;
+  int32_t level_ = SLUICE_LEVEL_RECEIVED;
+  bool attached_ = false;
+  std::set<std::string, std::less<>> store_tables_;  // known to be there; with table_per_store
+
+  // Where the sink stands, as the guard row said last.
+  GuardRow position_;
+  HeightGroup group_{settings_, key_};
+  uint64_t single_through_ = 0;  // heights up to it are written alone, to find the one at fault
+};
+
+}  // namespace sluice_postgres

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Makes the schema and tables that are missing, and takes those that are there as they are, if they
+// have the columns that the sink needs. Nothing is created, and no privilege to create is needed,
+// where nothing is missing. Several sinks, and nodes, may start at once: an advisory lock lets one
+// after another look and create.
+//
+// Threading: control and delivery thread. Ownership: borrows the connection.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "postgres/connection.h"
+#include "postgres/tables.h"
+
+namespace sluice_postgres {
+
+// What the database holds: table, then column, then type.
+using FoundTables = std::map<std::string, std::map<std::string, std::string>>;
+
+struct ProvisionPlan {
+  std::vector<std::string> statements;  // that make what is missing
+  std::string wrong;                    // what cannot be mended by adding something; or empty
+};
+
+// Pure: what is to be done so that `tables` are there.
+ProvisionPlan PlanProvision(const Settings& settings, const std::vector<Table>& tables,
+                            bool schema_found, const FoundTables& found);
+
+Fault Provision(const Settings& settings, const std::vector<Table>& tables, Connection* connection);
+
+}  // namespace sluice_postgres

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "postgres/readback.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "postgres/connection.h"
+#include "postgres/copy_encoder.h"
+#include "postgres/position.h"
+#include "postgres/settings.h"
+#include "postgres/sql_text.h"
+#include "postgres/tables.h"
+
+namespace sluice_postgres {
+
+using sluice::sdk::Bytes;
+using sluice::sdk::ReadbackArgs;
+using sluice::sdk::ReadbackCursor;
+using sluice::sdk::ReadbackInfo;
+using sluice::sdk::ReadbackItem;
+using sluice::sdk::Status;
+using sluice::sdk::Text;
+
+namespace {
+
+constexpr char kUndefinedTable[] = "42P01";
+constexpr uint16_t kStateFields = 3;
+constexpr uint16_t kChangeFields = 12;
+
+// What both readings share: the connection with its open COPY.
+class Reading {
+ public:
+  Reading(std::unique_ptr<Connection> connection, uint16_t field_count)
+      : connection_(std::move(connection)), field_count_(field_count) {}
+
+  Fault Begin(const std::string& select) {
+    if (select.empty()) {
+      done_ = true;
+      return {};
+    }
+    PgResult result;
+    Fault fault = connection_->Send("COPY (" + select + ") TO STDOUT (FORMAT binary)");
+    if (fault.ok()) fault = connection_->Next(&result);
+    return fault;
+  }
+  // False at the end and after a fault.
+  bool Next(CopyRow* row, Fault* fault) {
+    while (!done_) {
+      std::string_view message;
+      *fault = connection_->GetCopy(&message, &done_);
+      if (!fault->ok()) {
+        done_ = true;
+        return false;
+      }
+      if (done_) {
+        // Whether the server came to the end, or gave up on the way.
+        PgResult result;
+        *fault = connection_->Next(&result);
+        return false;
+      }
+      if (!row->Parse(message, field_count_)) {
+        done_ = true;
+        *fault = Fault::Broken(connection_->name() + " gave a row of another shape");
+        return false;
+      }
+      if (!row->at_end()) return true;
+    }
+    return false;
+  }
+  const std::string& name() const { return connection_->name(); }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+  uint16_t field_count_;
+  bool done_ = false;
+};
+
+class StateCursor : public ReadbackCursor {
+ public:
+  explicit StateCursor(Reading reading) : reading_(std::move(reading)) {}
+  Fault Begin(const std::string& select) { return reading_.Begin(select); }
+
+  Status Next(ReadbackItem* item) override {
+    item->kind = SLUICE_READBACK_END;
+    CopyRow row;
+    Fault fault;
+    if (!reading_.Next(&row, &fault)) return fault.status();
+    item->store = Text(row.TakeBytes());
+    item->key = Bytes(row.TakeBytes());
+    item->value = Bytes(row.TakeBytes());
+    if (!row.ok()) return Status::Fatal(reading_.name() + " gave a row with a NULL in it");
+    item->kind = SLUICE_READBACK_ROW;
+    return Status::Ok();
+  }
+
+ private:
+  Reading reading_;
+};
+
+// One change of the height that is being put together.
+struct HeldChange {
+  bool is_delete = false;
+  bool has_old_value = false;
+  uint32_t transaction = 0;
+  uint32_t sequence = 0;
+  std::string store, key, value, old_value;
+};
+
+// One row a change, and one, with NULLs, for a height without any; the height's own columns stand
+// in each of its rows.
+class ChangesCursor : public ReadbackCursor {
+ public:
+  explicit ChangesCursor(Reading reading) : reading_(std::move(reading)) {}
+  Fault Begin(const std::string& select) {
+    Fault fault = reading_.Begin(select);
+    if (fault.ok()) fault = Advance();
+    return fault;
+  }
+
+  Status Next(ReadbackItem* item) override {
+    item->kind = SLUICE_READBACK_END;
+    if (!has_row_) return Status::Ok();
+    const HeightRow height = row_;
+    changes_.clear();
+    while (has_row_ && row_.height == height.height) {
+      if (row_.has_change) changes_.push_back(std::move(change_));
+      if (Fault fault = Advance(); !fault.ok()) return fault.status();
+    }
+    if (changes_.size() != height.change_count) {
+      return Status::Fatal(reading_.name() + ": height " + std::to_string(height.height) + " has " +
+                           std::to_string(changes_.size()) + " changes, and " +
+                           std::to_string(height.change_count) + " were written");
+    }
+    item->kind = SLUICE_READBACK_HEIGHT;
+    item->flags = height.filtered ? SLUICE_BATCH_FILTERED : 0;
+    item->height = height.height;
+    item->digest = height.digest;
+    Give(item);
+    return Status::Ok();
+  }
+
+ private:
+  struct HeightRow {
+    uint64_t height = 0;
+    sluice_digest digest{};
+    bool filtered = false;
+    uint64_t change_count = 0;
+    bool has_change = false;
+  };
+
+  Fault Advance() {
+    has_row_ = false;
+    CopyRow row;
+    Fault fault;
+    if (!reading_.Next(&row, &fault)) return fault;
+    row_.height = static_cast<uint64_t>(row.TakeInt64());
+    const std::string_view digest = row.TakeBytes();
+    row_.filtered = row.TakeBool();
+    row_.change_count = static_cast<uint64_t>(row.TakeInt32());
+    bool is_null = false;
+    const bool whole = digest.size() == sizeof(row_.digest.bytes);
+    if (whole) std::memcpy(row_.digest.bytes, digest.data(), digest.size());
+    row_.has_change = row.TakeBool();
+    change_ = HeldChange();
+    if (row_.has_change) {
+      change_.sequence = static_cast<uint32_t>(row.TakeInt32());
+      change_.transaction = static_cast<uint32_t>(row.TakeInt32());
+      change_.is_delete = row.TakeBytes() == "delete";
+      change_.store = row.TakeBytes();
+      change_.key = row.TakeBytes();
+      change_.value = row.TakeBytes(&is_null);
+      change_.old_value = row.TakeBytes(&is_null);
+      change_.has_old_value = !is_null;
+    }
+    if (!row.ok() || !whole) {
+      return Fault::Broken(reading_.name() + ": height " + std::to_string(row_.height) +
+                           " has a row that this sink did not write");
+    }
+    has_row_ = true;
+    return {};
+  }
+
+  void Give(ReadbackItem* item) {
+    given_.clear();
+    given_.reserve(changes_.size());
+    for (const HeldChange& from : changes_) {
+      sluice_change to{};
+      to.kind = from.is_delete ? SLUICE_CHANGE_DELETE : SLUICE_CHANGE_SET;
+      to.flags = from.has_old_value ? SLUICE_CHANGE_HAS_OLD_VALUE : 0;
+      to.transaction = from.transaction;
+      to.sequence = from.sequence;
+      to.store = Text(from.store);
+      to.key = Bytes(from.key);
+      to.value = Bytes(from.value);
+      to.old_value = Bytes(from.old_value);
+      given_.push_back(to);
+    }
+    item->changes = given_.data();
+    item->change_count = given_.size();
+    item->change_stride = sizeof(sluice_change);
+  }
+
+  Reading reading_;
+  bool has_row_ = false;
+  HeightRow row_;
+  HeldChange change_;
+  std::vector<HeldChange> changes_;
+  std::vector<sluice_change> given_;
+};
+
+std::string ChangesSelect(const Settings& settings, const SinkKey& key, uint64_t first,
+                          uint64_t last) {
+  const uint64_t last_bigint = std::min<uint64_t>(last, INT64_MAX);
+  return "SELECT h.height, h.digest, h.filtered, h.changes, c.seq IS NOT NULL, c.seq, c.tx, c.op,"
+         " c.store, c.key, c.value, c.old_value FROM " +
+         HeightsTable(settings) + " AS h LEFT JOIN " + ChangesTable(settings) +
+         " AS c ON c.stream = h.stream AND c.sink = h.sink AND c.height = h.height WHERE " +
+         key.Where("h.") + " AND h.height BETWEEN " + std::to_string(first) + " AND " +
+         std::to_string(last_bigint) + " ORDER BY h.height, c.seq";
+}
+
+// The tables of all stores that this sink may have rows in, found by their name.
+Fault StoreTablesSelect(const Settings& settings, const SinkKey& key, Connection* connection,
+                        std::string* select) {
+  const std::string prefix = settings.state_table + "_";
+  PgResult result;
+  Fault fault = connection->Execute(
+      "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+      " ON n.oid = c.relnamespace WHERE n.nspname = " +
+          QuoteText(settings.schema) +
+          " AND c.relkind IN ('r', 'p') AND pg_catalog.left(c.relname::text, " +
+          std::to_string(prefix.size()) + ") = " + QuoteText(prefix) + " ORDER BY c.relname",
+      &result);
+  if (!fault.ok()) return fault;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    const std::string table(Field(result, row, 0));
+    if (!select->empty()) *select += " UNION ALL ";
+    *select += "SELECT " + QuoteText(table.substr(prefix.size())) + "::text, key, value FROM " +
+               Qualified(settings, table) + " WHERE " + key.Where();
+  }
+  return {};
+}
+
+// The first height from which on the changes are kept; 0 where none is.
+Fault FirstHeight(const Settings& settings, const SinkKey& key, uint64_t base,
+                  Connection* connection, uint64_t* first) {
+  PgResult result;
+  Fault fault =
+      connection->Execute("SELECT pg_catalog.min(height) FROM " + HeightsTable(settings) +
+                              " WHERE " + key.Where() + " AND height > " + std::to_string(base),
+                          &result);
+  if (!fault.ok()) return fault;
+  *first = 0;
+  const std::string_view text = Field(result, 0, 0);
+  std::from_chars(text.data(), text.data() + text.size(), *first);
+  return {};
+}
+
+Fault Open(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
+           std::unique_ptr<ReadbackCursor>* cursor) {
+  Settings settings;
+  if (Fault fault = ParseSettings(args.settings(), &settings); !fault.ok()) return fault;
+  const SinkKey key{std::string(args.stream_id()), std::string(args.sink_name())};
+  const bool from_state = settings.readback == ReadbackSource::kState;
+  info->content = from_state ? SLUICE_READBACK_STATE : SLUICE_READBACK_CHANGES;
+  sluice::sdk::Position position(&info->position);
+  position.SetEmpty();
+
+  auto connection = std::make_unique<Connection>(wakeup, nullptr);
+  if (Fault fault = connection->Open(settings.conninfo, "sluice verify"); !fault.ok()) return fault;
+  // One snapshot for position and rows. Rows come in the order of an index, not of a sort that
+  // would write all of them to the server's disk first.
+  Fault fault = connection->Execute(
+      "SET search_path = pg_catalog; SET standard_conforming_strings = on; SET jit = off;"
+      " SET enable_hashjoin = off; SET enable_sort = off; SET statement_timeout = 0;"
+      " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  GuardRow guard;
+  if (fault.ok()) fault = ReadGuardRow(settings, key, connection.get(), &guard);
+  if (fault.sqlstate() == kUndefinedTable) {  // nothing was ever provisioned
+    connection->Rollback();
+    fault = Fault::None();
+  }
+  std::string select;
+  if (fault.ok() && guard.found) {
+    if (guard.height != 0) position.SetAt(key.stream, guard.epoch, guard.height, guard.digest);
+    info->first_height = guard.height > guard.base_height ? guard.base_height + 1 : 0;
+    if (!from_state) {
+      fault = FirstHeight(settings, key, guard.base_height, connection.get(), &info->first_height);
+      if (info->first_height != 0) {
+        select = ChangesSelect(settings, key, info->first_height, args.last_height());
+      }
+    } else if (settings.table_per_store) {
+      fault = StoreTablesSelect(settings, key, connection.get(), &select);
+    } else {
+      select =
+          "SELECT store, key, value FROM " + StateTable(settings, "") + " WHERE " + key.Where();
+    }
+    info->flags = (guard.filtered ? SLUICE_READBACK_FILTERED : 0) |
+                  (info->first_height > 1 ? SLUICE_READBACK_TRUNCATED : 0);
+  }
+  if (!fault.ok()) return fault;
+  if (from_state) {
+    auto made = std::make_unique<StateCursor>(Reading(std::move(connection), kStateFields));
+    fault = made->Begin(select);
+    *cursor = std::move(made);
+  } else {
+    auto made = std::make_unique<ChangesCursor>(Reading(std::move(connection), kChangeFields));
+    fault = made->Begin(select);
+    *cursor = std::move(made);
+  }
+  return fault;
+}
+
+}  // namespace
+
+Status OpenPostgresReadback(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
+                            std::unique_ptr<ReadbackCursor>* cursor) {
+  const Fault fault = Open(args, wakeup, info, cursor);
+  if (!fault.ok()) cursor->reset();
+  return fault.status();
+}
+
+}  // namespace sluice_postgres

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sink's tables: their names, columns and definitions. Readers of the tables rely on the
+// columns (docs/sinks/postgres.md); some may be added, none is renamed or changes its type.
+//
+//   changes            every change                   key (stream, sink, height, seq)
+//   sluice_heights     every height, with its digest  key (stream, sink, height); with changes
+//   state              latest value of a key          key (stream, sink, store, key)
+//   state_<store>      the same, one table a store    key (stream, sink, key)
+//   sluice_position    the guard row: where a sink stands, under which epoch
+//   sluice_bad_values  values that value_as could not take, and were passed over
+//
+// Threading: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "postgres/settings.h"
+
+namespace sluice_postgres {
+
+struct Column {
+  std::string name;
+  std::string type;  // as format_type() gives it
+  bool nullable = false;
+  std::string fallback;  // SQL of the default, or empty
+};
+
+struct Table {
+  std::string name;
+  std::vector<Column> columns;
+  std::vector<std::string> key;
+};
+
+// All but the state tables of single stores.
+std::vector<Table> FixedTables(const Settings& settings);
+Table StoreTable(const Settings& settings, std::string_view store);
+std::string StoreTableName(const Settings& settings, std::string_view store);
+
+// "sluice"."changes"
+std::string Qualified(const Settings& settings, std::string_view table);
+std::string ChangesTable(const Settings& settings);
+std::string HeightsTable(const Settings& settings);
+std::string PositionTable(const Settings& settings);
+std::string BadValuesTable(const Settings& settings);
+// `store` matters only with table_per_store.
+std::string StateTable(const Settings& settings, std::string_view store);
+
+// Which tables a sink with these settings fills, as the guard row notes it: a table that is
+// switched on later would lack what came before.
+std::string Keeps(const Settings& settings);
+// Whether a sink that was filling `held` has filled all that the settings ask for.
+bool HeldKeeps(std::string_view held, const Settings& settings);
+
+std::string CreateSchemaSql(const Settings& settings);
+std::string CreateTableSql(const Settings& settings, const Table& table);
+std::string AddColumnSql(const Settings& settings, const Table& table, const Column& column);
+
+}  // namespace sluice_postgres

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real PostgreSQL server for tests: a folder of its own, a free port of 127.0.0.1, fsync on.
+
+initdb costs seconds, so it is done once a run, into a template that each server copies. Where the
+tests run as root the server runs as `postgres`, because initdb refuses root.
+"""
+
+import atexit
+import glob
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+USER = "app"
+# With characters that a URI, a conninfo or a message could get wrong.
+PASSWORD = "s3cret pass'w0rd"
+DEADLINE_SECONDS = 60
+
+_template = None
+
+
+def binaries():
+    """The folder of initdb and pg_ctl, or None."""
+    folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+    for folder in folders:
+        if os.path.exists(os.path.join(folder, "initdb")):
+            return pathlib.Path(folder)
+    found = shutil.which("initdb")
+    return pathlib.Path(found).parent if found else None
+
+
+def why_not():
+    """Why no server can be had, or None."""
+    if binaries() is None or shutil.which("psql") is None:
+        return "PostgreSQL is not installed (packages postgresql, postgresql-client)"
+    return None
+
+
+def _as_owner(command):
+    """The command as the user who owns the server's files."""
+    command = [str(part) for part in command]
+    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
+
+
+def _run(command, **kwargs):
+    done = subprocess.run(_as_owner(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, cwd="/", **kwargs)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: exit code {done.returncode}\n{done.stdout.decode()}")
+    return done.stdout.decode()
+
+
+def _folder():
+    # Short, because the path of a unix socket has at most 107 bytes.
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="slpg-", dir="/tmp"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    return folder
+
+
+def template():
+    """The data folder that every server of this run begins with a copy of."""
+    global _template
+    if _template is None:
+        root = _folder()
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
+        password = root / "password"
+        password.write_text(PASSWORD + "\n")
+        password.chmod(0o644)
+        _run([binaries() / "initdb", "-D", root / "data", "-U", USER, "--auth-local=trust",
+              "--auth-host=scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--no-locale",
+              "-k", "-N"])
+        _template = root / "data"
+    return _template
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class PostgresServer:
+    """One server. `settings` are lines of postgresql.conf; `data` a folder to begin with."""
+
+    def __init__(self, settings=(), data=None, start=True):
+        self.root = _folder()
+        self.data = self.root / "data"
+        _run(["cp", "-a", data or template(), self.data])
+        self.port = free_port()
+        self.settings = {"max_connections": "40", "shared_buffers": "32MB",
+                         "autovacuum": "off", **dict(settings)}
+        self.log = self.root / "server.log"
+        if start:
+            self.start()
+
+    # --- its life
+
+    def start(self):
+        options = (f"-p {self.port} -k {self.root} -c listen_addresses=127.0.0.1 -c fsync=on " +
+                   " ".join(f"-c {name}={value}" for name, value in self.settings.items()))
+        # stdout is a file: the server would hold a pipe open.
+        with open("/dev/null", "wb") as nothing:
+            done = subprocess.run(
+                _as_owner([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "30", "-l", self.log,
+                           "-o", options, "start"]),
+                stdout=nothing, stderr=nothing, stdin=subprocess.DEVNULL, cwd="/",
+                timeout=DEADLINE_SECONDS)
+        if done.returncode != 0:
+            log = self.log.read_text() if self.log.exists() else ""
+            raise AssertionError(f"the server did not start\n{log}")
+
+    def pid(self):
+        try:
+            return int((self.data / "postmaster.pid").read_text().split()[0])
+        except (FileNotFoundError, IndexError):
+            return None
+
+    def stop(self, mode="fast"):
+        if self.pid() is not None:
+            _run([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "30", "-m", mode, "stop"])
+
+    def kill(self):
+        """kill -9 of the postmaster and of all that it started, as a power cut of the machine would
+        end them, without what the disk would lose."""
+        pid = self.pid()
+        if pid is None:
+            return
+        children = self.children()
+        for process in (pid, *children):
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self._wait_gone(pid, *children)
+
+    def children(self):
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.pid())],
+                                stdout=subprocess.PIPE, check=False).stdout.split()
+        return [int(pid) for pid in listed]
+
+    def _wait_gone(self, *pids):
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while any(_alive(pid) for pid in pids):
+            if time.monotonic() > deadline:
+                raise AssertionError("a process of the server does not end")
+            time.sleep(0.01)  # looks again; nothing is timed by it
+
+    def pause(self):
+        for process in (*self.children(), self.pid()):
+            os.kill(process, signal.SIGSTOP)
+
+    def go_on(self):
+        for process in (self.pid(), *self.children()):
+            os.kill(process, signal.SIGCONT)
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def close(self):
+        try:
+            self.stop("immediate")
+        finally:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    # --- what is in it
+
+    def conninfo(self, database="postgres", user=USER, password=PASSWORD):
+        quoted = password.replace("\\", "\\\\").replace("'", "\\'")
+        return (f"host=127.0.0.1 port={self.port} dbname={database} user={user} "
+                f"password='{quoted}'")
+
+    def sql(self, text, database="postgres", user=USER, check=True):
+        """Rows as lists of texts; NULL is '<null>'."""
+        done = subprocess.run(
+            ["psql", "-X", "-q", "-A", "-t", "-F", "\x1f", "-P", "null=<null>",
+             "-v", "ON_ERROR_STOP=1", "-h", str(self.root), "-p", str(self.port), "-U", user,
+             "-d", database, "-c", text],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            timeout=DEADLINE_SECONDS, check=False)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{text}\n{done.stderr.decode()}")
+        return [line.split("\x1f") for line in done.stdout.decode().splitlines()]
+
+    def value(self, text, database="postgres"):
+        rows = self.sql(text, database)
+        return rows[0][0] if rows else None
+
+
+def _alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
