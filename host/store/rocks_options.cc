@@ -58,8 +58,8 @@ RocksOptions OurDefaults() {
   options.journal.blob_compression_type = rocksdb::kLZ4Compression;
   options.journal.enable_blob_garbage_collection = true;
   options.store = Family(kStoreMemtableBytes, cache);
-  // A block's keys come sorted, from its overlay: where one is put tells where to look for the next.
-  // One hint for all of them, that is, for their empty prefix.
+  // A block's keys come sorted, from its overlay: where one is put tells where to look for the
+  // next. One hint for all of them, that is, for their empty prefix.
   options.store.memtable_insert_with_hint_prefix_extractor.reset(
       rocksdb::NewFixedPrefixTransform(0));
   return options;
