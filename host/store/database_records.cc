@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "store/log_tail.h"
 #include "store/records.h"
 #include "store/rocks_database.h"
 #include "store/rocks_status.h"
@@ -87,6 +88,7 @@ Status RocksDatabase::WriteDurably(const RocksHandle::Use& use, rocksdb::WriteBa
                                    std::string_view what) {
   rocksdb::WriteOptions durable;
   durable.sync = true;
+  batch->PutLogData(EncodeDurable(durable_sequence_));
   return Failed(FromRocks(use->db->Write(durable, batch), Doing(what)));
 }
 

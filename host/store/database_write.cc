@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "store/log_tail.h"
 #include "store/records.h"
 #include "store/rocks_database.h"
 #include "store/rocks_status.h"
@@ -75,6 +76,8 @@ Status RocksDatabase::Write(const WriteGroup& group) {
                records::EncodeNumber(prune_through.value()));
   }
 
+  batch_.PutLogData(EncodeDurable(durable_sequence_));
+
   rocksdb::WriteOptions options;
   options.sync = (group.sync && options_.sync) || group.force_sync;
   const Height height = group.journal.empty() ? HeadsAfter(group, before).committed.height
@@ -84,6 +87,7 @@ Status RocksDatabase::Write(const WriteGroup& group) {
   if (!written.ok()) {
     return Failed(FromRocks(written, Doing(fmt::format("writing height {}", height))));
   }
+  if (options.sync) durable_sequence_ = use->db->GetLatestSequenceNumber();
   Failpoint("store.write.after", height.value());
   TakeOver(group, prune_through);
   RemovePrunedFiles(use, options.sync);

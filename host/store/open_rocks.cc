@@ -14,7 +14,9 @@
 
 #include "base/failpoint.h"
 #include "store/background_errors.h"
+#include "store/log_tail.h"
 #include "store/records.h"
+#include "store/replay_plan.h"
 #include "store/rocks_handle.h"
 #include "store/rocks_log.h"
 #include "store/rocks_options.h"
@@ -172,10 +174,13 @@ Status Complete(const DatabaseOptions& options, const RocksOptions& rocks_option
   format.stores = options.stores;
   rocksdb::WriteOptions durable;
   durable.sync = true;
+  rocksdb::WriteBatch batch;
+  batch.Put(opened->records, ToSlice(records::kFormatKey), EncodeFormat(format));
+  // Nothing has been written since the opening made all before it durable.
+  batch.PutLogData(EncodeDurable(opened->db->GetLatestSequenceNumber()));
   Failpoint("store.open.format.before");
-  SLUICE_RETURN_IF_ERROR(FromRocks(
-      opened->db->Put(durable, opened->records, ToSlice(records::kFormatKey), EncodeFormat(format)),
-      Doing(options, "writing the format")));
+  SLUICE_RETURN_IF_ERROR(
+      FromRocks(opened->db->Write(durable, &batch), Doing(options, "writing the format")));
   Failpoint("store.open.format.after");
   return Status::Ok();
 }
@@ -208,10 +213,14 @@ Result<std::unique_ptr<OpenedRocks>> OpenToWrite(const DatabaseOptions& options)
   opened->errors = std::make_shared<BackgroundErrors>();
   rocks_options.db.listeners = {opened->errors};
   rocks_options.db.create_if_missing = is_new;
+  const auto families = Descriptors(names, rocks_options);
+  if (!is_new) {
+    SLUICE_ASSIGN_OR_RETURN(opened->replay, ReplayPlan::Make(options, families, &rocks_options.db));
+  }
   rocksdb::DB* db = nullptr;
   Failpoint("store.open.recover.before");
-  const rocksdb::Status recovered = rocksdb::DB::Open(
-      rocks_options.db, options.path, Descriptors(names, rocks_options), &opened->families, &db);
+  const rocksdb::Status recovered =
+      rocksdb::DB::Open(rocks_options.db, options.path, families, &opened->families, &db);
   if (!recovered.ok()) {
     return Error(FromRocks(recovered, Doing(options, WithDamage(rocks_options, "opening"))));
   }
@@ -236,17 +245,18 @@ std::string Fingerprint(const std::string& path) {
 }
 
 Result<std::unique_ptr<OpenedRocks>> TryReadOnly(const DatabaseOptions& options,
-                                                 const RocksOptions& rocks_options) {
+                                                 RocksOptions rocks_options) {
   std::vector<std::string> names;
   SLUICE_RETURN_IF_ERROR(
       FromRocks(rocksdb::DB::ListColumnFamilies(rocks_options.db, options.path, &names),
                 Doing(options, "opening to read")));
   auto opened = std::make_unique<OpenedRocks>();
+  const auto families = Descriptors(names, rocks_options);
+  SLUICE_ASSIGN_OR_RETURN(opened->replay, ReplayPlan::Make(options, families, &rocks_options.db));
   rocksdb::DB* db = nullptr;
-  SLUICE_RETURN_IF_ERROR(FromRocks(
-      rocksdb::DB::OpenForReadOnly(rocks_options.db, options.path,
-                                   Descriptors(names, rocks_options), &opened->families, &db),
-      Doing(options, "opening to read")));
+  SLUICE_RETURN_IF_ERROR(FromRocks(rocksdb::DB::OpenForReadOnly(rocks_options.db, options.path,
+                                                                families, &opened->families, &db),
+                                   Doing(options, "opening to read")));
   opened->db.reset(db);
   return opened;
 }

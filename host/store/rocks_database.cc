@@ -65,6 +65,7 @@ Status RocksDatabase::OpenAndFindStanding() {
     pieces_.push_back({standing->journal_first, standing->journaled, standing->journal_bytes});
   }
   pruned_bytes_since_removal_ = 0;
+  durable_sequence_ = (*opened)->db->GetLatestSequenceNumber();  // recovery wrote it all to files
   handle_->Replace(std::move(opened));
   return Status::Ok();
 }
@@ -90,7 +91,11 @@ Status RocksDatabase::Reopen() {
 Status RocksDatabase::SyncNow() {
   const RocksHandle::Use use(handle_);
   SLUICE_RETURN_IF_ERROR(WriteRefused(use));
-  return Failed(FromRocks(use->db->FlushWAL(/*sync=*/true), Doing("syncing its log")));
+  const uint64_t written = use->db->GetLatestSequenceNumber();
+  SLUICE_RETURN_IF_ERROR(
+      Failed(FromRocks(use->db->FlushWAL(/*sync=*/true), Doing("syncing its log"))));
+  durable_sequence_ = written;
+  return Status::Ok();
 }
 
 Standing RocksDatabase::standing() const {

@@ -8,6 +8,7 @@
 
 #include <rocksdb/write_batch.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -108,6 +109,16 @@ class RocksDatabase : public Database {
   Status failed_;      // guarded by mutex_
 
   std::mutex epoch_mutex_;  // one raising at a time
+
+  // The last sequence number that is known to be synced; every batch says it (log_tail.h). It may
+  // be too low, never too high: a batch would then pass a write that was lost off as damage.
+  // Only the writing thread raises it: Write is the one write that may be unsynced, and only one is
+  // under way at a time. Right after one that was synced, everything that RocksDB has made visible
+  // is synced: Write's earlier ones by this very sync, which covers all of the log before it, and
+  // the small records of other threads, because RocksDB makes a synced write visible only once it
+  // is synced. Those threads may not raise it: after a sync of theirs an unsynced Write may already
+  // be visible.
+  std::atomic<uint64_t> durable_sequence_{0};
 
   // Touched by the writing thread only.
   rocksdb::WriteBatch batch_;  // its buffer is kept from write to write

@@ -19,6 +19,7 @@
 #include "base/status.h"
 #include "store/database.h"
 #include "store/reader_gate.h"
+#include "store/replay_plan.h"
 
 namespace sluice {
 
@@ -32,6 +33,7 @@ struct OpenedRocks {
   // First what RocksDB thinks, told in the background (a memtable that could not be written out).
   Status background_error() const;
 
+  ReplayPlan replay;
   std::unique_ptr<rocksdb::DB> db;
   rocksdb::ColumnFamilyHandle* records = nullptr;  // owned by families
   rocksdb::ColumnFamilyHandle* journal = nullptr;

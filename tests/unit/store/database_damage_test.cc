@@ -11,30 +11,11 @@ namespace {
 
 using test::FilesEnding;
 using test::FlipByte;
+using test::Noise;
 using test::Set;
-
-std::string Noise(size_t bytes) {
-  std::string text(bytes, '\0');
-  uint64_t state = 88172645463325252u;
-  for (char& c : text) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    c = static_cast<char>(state);
-  }
-  return text;
-}
 
 class DatabaseDamageTest : public test::DatabaseTest {
  protected:
-  // Goes on from the files as a crash would leave them now.
-  void Crash() {
-    const std::string image = folder_.path() + "/crashed";
-    std::filesystem::copy(folder_.path() + "/data", image,
-                          std::filesystem::copy_options::recursive);
-    Close();
-    options_.path = image + "/db";
-  }
   void ExpectRefusedNaming(const std::string& text) {
     ASSERT_FALSE(Open());
     EXPECT_EQ(status_.code(), StatusCode::kCorruption) << status_.ToString();

@@ -59,6 +59,19 @@ class RawRocks {
   rocksdb::DB* db_ = nullptr;
 };
 
+// Bytes that no compression makes smaller, and no zeros for long.
+inline std::string Noise(size_t bytes) {
+  std::string text(bytes, '\0');
+  uint64_t state = 88172645463325252u;
+  for (char& c : text) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    c = static_cast<char>(state);
+  }
+  return text;
+}
+
 // Files in `folder` whose name ends so, the largest first.
 inline std::vector<std::filesystem::path> FilesEnding(const std::string& folder,
                                                       const std::string& ending) {

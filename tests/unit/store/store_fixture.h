@@ -71,6 +71,14 @@ class DatabaseTest : public ::testing::Test {
         std::make_unique<Executor>(database_.get(), options_.stream_id, std::vector<std::string>());
     return true;
   }
+  // Goes on from the files as a crash would leave them now.
+  void Crash() {
+    const std::string image = folder_.path() + "/crashed";
+    std::filesystem::copy(folder_.path() + "/data", image,
+                          std::filesystem::copy_options::recursive);
+    Close();
+    options_.path = image + "/db";
+  }
   void Close() {
     executor_.reset();
     database_.reset();
