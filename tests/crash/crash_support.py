@@ -40,8 +40,10 @@ def clean_environment(**extra):
     return kept | {k: str(v) for k, v in extra.items()}
 
 
-def make_input(path, blocks, seed=1, transactions=5):
+def make_input(path, blocks, seed=1, transactions=5, large=()):
     """A source without heights, `transactions` lines a block, in two stores.
+
+    `large`: the numbers of lines whose value is so long that the journal keeps it in a blob file.
 
     Such a source is continued by its recorded position alone, which is where a crash could feed a
     line twice: each transaction requires the value that the one before has left of its key.
@@ -62,7 +64,7 @@ def make_input(path, blocks, seed=1, transactions=5):
                 held[key] = str(number)
                 ops += [{"op": "set", "store": "main", "key": key, "value": held[key]},
                         {"op": "set", "store": "orders", "key": f"o{number % 29}",
-                         "value": "v" * chance.randrange(1, 200)}]
+                         "value": "v" * (chance.randrange(1, 200) + 6000 * (number in large))}]
             file.write(json.dumps({"ops": ops}) + "\n")
     return path
 

@@ -18,6 +18,10 @@ BLOCKS = 30
 class Damage(crash.CrashTest):
     BLOCKS = BLOCKS
 
+    @classmethod
+    def make_source(cls, path):
+        return crash.make_input(path, cls.BLOCKS, large=(20, 71, 122))
+
     def test_damage_is_named_or_harmless(self):
         bases = {name: self.base(name) for name in ("killed", "finished", "reopened")}
         cases, classes = [], set()
@@ -35,7 +39,7 @@ class Damage(crash.CrashTest):
                 cases += [(name, where, "cut", size - 1)] if size else []
                 cases.append((name, where, "remove", 0))
         print(f"classes of files: {sorted(classes)}", flush=True)
-        for expected in (".log", ".sst", "MANIFEST", "CURRENT", ".seg", "FENCE"):
+        for expected in (".log", ".sst", ".blob", "MANIFEST", "CURRENT", ".seg", "FENCE"):
             self.assertIn(expected, classes)
         outcomes = {"refused": 0, "equal": 0}
 
@@ -71,6 +75,26 @@ class Damage(crash.CrashTest):
         self.run_cases(crash.sample(cases, 0.3), case, jobs=2 * crash.JOBS)
         print(outcomes, flush=True)
         self.assertGreater(outcomes["refused"], 0)
+
+    def test_damage_in_a_blob_file_is_found_and_names_the_record_or_the_file(self):
+        base = self.base("reopened")
+        blobs = sorted((base.folder / "data/db").glob("*.blob"))
+        self.assertTrue(blobs, "large blocks that were written out")
+        largest = max(blobs, key=lambda path: path.stat().st_size)
+        size = largest.stat().st_size
+
+        def case(one, folder):
+            home = base.copy_to(folder)
+            self.harm(home.folder / "data/db" / largest.name, *one)
+            found = [home.run("--json", "journal", "verify"), home.replay(self.source)]
+            bad = [run for run in found if run.code != 0]
+            expect(bad, "nothing noticed it", *found)
+            for run in bad:
+                expect("journal record" in run.err or largest.name in run.err, "not named", run)
+                expect("restore the home from a backup" in run.err or "sluice: " in run.err, run)
+
+        self.run_cases([("flip", size // 3), ("flip", size // 2), ("cut", 0), ("cut", size // 2),
+                        ("cut", size - 40), ("remove", 0)], case)
 
     def base(self, name):
         home = crash.Home(self.shop.new(name), "all", ("a", "b"), window=2,

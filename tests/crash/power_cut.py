@@ -104,11 +104,6 @@ class PowerCut(crash.CrashTest):
             policy, point, seeded = one
             home = crash.Home(folder, policy, window=8, commit=commit)
             self.cut(home, point, seed_of(one) if seeded else None, folder.with_name("no-log"))
-            opened = home.run("--json", "status")
-            if seeded and opened.code != 0:
-                # A torn page in the middle of what was never fsynced: refused in words, nothing cut.
-                expect("Corruption" in opened.err and "nothing was changed" in opened.err, opened)
-                return
             status = home.status()
             ahead = home.last("a") > status["journaled_height"]
             expect(status["digest"] == self.reference.digests[status["height"]], status)
