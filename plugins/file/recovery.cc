@@ -13,7 +13,6 @@
 #include "file/jsonl_line.h"
 
 namespace sluice_file {
-namespace fs = std::filesystem;
 namespace {
 
 // As many heights as a group of the smallest frames can hold.
