@@ -18,7 +18,7 @@ inline constexpr char kSettingsSchema[] = R"([
 {"name":"transactions","type":"bool","default":true,"description":"Exactly once for readers with read_committed. Without it, for clusters that forbid transactions: at least once, to be deduplicated by the headers height and seq."},
 {"name":"batch_blocks","type":"int","default":1000,"min":1,"max":100000,"description":"Most heights in one transaction. Heights are grouped only while more of them wait."},
 {"name":"batch_bytes","type":"size","default":"8MiB","min":"1KiB","description":"A transaction ends at this size even while more heights wait."},
-{"name":"linger","type":"duration","default":"0ms","min":0,"max":"1s","description":"How long a transaction stays open for further heights when none waits; 0ms: it ends at once."},
+{"name":"linger","type":"duration","default":"0ms","min":0,"max":"60s","description":"How long a transaction stays open for further heights when none waits; 0ms: it ends at once."},
 {"name":"chunk_bytes","type":"size","default":"900KiB","min":"1KiB","max":"512MiB","description":"Layout blocks: a height larger than this is cut into records of this size."},
 {"name":"position_topic","type":"string","default":"","description":"Compacted topic of the sink's position; empty: sluice.<stream>.position. Sinks of a stream may share it."},
 {"name":"producer.*","description":"Properties of librdkafka, as they are: acks, security.protocol, sasl.username, ssl.ca.location …"}

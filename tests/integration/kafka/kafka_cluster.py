@@ -18,7 +18,7 @@ SOURCE = pathlib.Path(os.environ.get(
 SERVERS = pathlib.Path(os.environ.get("SLUICE_SERVERS_DIR", SOURCE / "build" / "servers"))
 VERSION = os.environ.get("SLUICE_KAFKA_VERSION", "4.1.1")
 # Much longer than anything takes: a deadline that is met means a hang, not a slow machine.
-DEADLINE_SECONDS = 120
+DEADLINE_SECONDS = 300
 
 
 def missing():
@@ -87,7 +87,7 @@ class Node:
             "group.initial.rebalance.delay.ms": 0,
             "log.cleaner.dedupe.buffer.size": 4194304,
             "broker.heartbeat.interval.ms": 300,
-            "broker.session.timeout.ms": 1500,
+            "broker.session.timeout.ms": 3000,
             # How soon a transaction that took too long is found.
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,
         }
@@ -208,6 +208,20 @@ class Cluster:
             named = dict(part.split("=", 1) for part in headers.split(",") if part)
             rows.append((int(partition), int(offset), key, int(size), named, value))
         return rows
+
+    def tool(self, main_class, *args, config=None):
+        """Runs one of Kafka's own tools on the cluster."""
+        more = ["--command-config", config] if config else []
+        done = subprocess.run(
+            ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1",
+             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+             "-cp", f"{SERVERS / 'kafka' / VERSION}/*", main_class,
+             "--bootstrap-server", self.brokers, *more, *map(str, args)],
+            capture_output=True, timeout=DEADLINE_SECONDS)
+        if done.returncode != 0:
+            raise AssertionError(f"{main_class} {args}: {done.stdout.decode()}"
+                                 f"{done.stderr.decode()}")
+        return done.stdout.decode()
 
     def topics(self):
         lines = self.kcat("-L").stdout.decode().splitlines()

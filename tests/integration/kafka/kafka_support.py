@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Homes with a Kafka sink, blocks for them, and what their topics must hold."""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+import kafka_cluster  # noqa: E402
+from sluice_home import Home, wait_until  # noqa: E402,F401  (for the tests)
+
+STORES = ["main", "orders"]
+
+
+def require_kafka():
+    why = kafka_cluster.missing()
+    if why is None:
+        return
+    print(f"SKIPPED: {why}", flush=True)
+    if os.environ.get("CI"):
+        raise AssertionError(f"in CI nothing may be skipped: {why}")
+    raise unittest.SkipTest(why)
+
+
+def seed():
+    value = int(os.environ.get("SLUICE_TEST_SEED", random.randrange(1 << 31)))
+    print(f"SLUICE_TEST_SEED={value}", flush=True)
+    return value
+
+
+def toml(value):
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items()) + " }"
+    return json.dumps(value)
+
+
+class KafkaHome(Home):
+    """A home with the file sink "audit" and the Kafka sink "orders"."""
+
+    def __init__(self, cluster, stream, settings=None, sink="", commit="", driver=""):
+        self.cluster = cluster
+        self.stream = stream
+        self.settings = {"brokers": cluster.brokers, "topic": stream, "encoding": "json"}
+        self.settings.update(settings or {})
+        if cluster.client:
+            self.settings.setdefault("producer", {}).update(cluster.client)
+        super().__init__(f"""
+[node]
+stream_id = "{stream}"
+[stores]
+names = {json.dumps(STORES)}
+[driver]
+kind = "replay"
+{driver}
+[commit]
+policy = "all"
+ack_timeout = "20s"
+{commit}
+[sinks.audit]
+plugin = "file"
+settings = {{ path = "data/stream", fsync = false }}
+ack = false
+[sinks.orders]
+plugin = "kafka"
+{sink}
+settings = {toml(self.settings)}
+""")
+
+    def replay(self, blocks, *args, **kwargs):
+        return self.run("replay", self.write_blocks(blocks), "--json", *args, **kwargs)
+
+    def write_blocks(self, blocks):
+        return self.write("blocks.jsonl", [json.dumps(b) for b in blocks])
+
+    def copy(self):
+        """Another home with the same content, as an operator's mistake would make it."""
+        other = KafkaHome(self.cluster, self.stream, self.settings)
+        shutil.rmtree(other.path)
+        shutil.copytree(self.path, other.path, ignore=shutil.ignore_patterns("*.sock"))
+        return other
+
+    def position(self):
+        """The newest position that is committed, or None."""
+        topic = self.settings.get("position_topic", f"sluice.{self.stream}.position")
+        rows = self.cluster.read(topic, fmt=r"%p\t%o\t%k\t%S\t\t%s\n")
+        rows = [row for row in rows if row[2] == f"{self.stream}.orders"]
+        return json.loads(rows[-1][5]) if rows else None
+
+
+def make_blocks(first, last, changes=5, keys=50, rng=None):
+    """Blocks with sets and deletes; every tenth is empty, every seventh has a transaction that fails."""
+    rng = rng or random.Random(first)
+    blocks = []
+    for height in range(first, last + 1):
+        txs = []
+        if height % 10 != 0:
+            ops = []
+            for i in range(changes):
+                store = rng.choice(STORES)
+                key = f"k-{rng.randrange(keys)}"
+                if rng.random() < 0.2:
+                    ops.append({"op": "delete", "store": store, "key": key})
+                else:
+                    ops.append({"op": "set", "store": store, "key": key,
+                                "value": f"v{height}-{i}"})
+            txs.append({"ops": ops})
+        if height % 7 == 0:
+            txs.insert(0, {"ops": [{"op": "require", "store": "main", "key": "never",
+                                    "value": "there"}]})
+        blocks.append({"height": height, "txs": txs})
+    return blocks
+
+
+def expected_changes(blocks, store=None):
+    """(height, seq, tx, op, store, key, value) of every change."""
+    out = []
+    for block in blocks:
+        seq = 0
+        for tx, one in enumerate(block["txs"]):
+            if any(op["op"] == "require" for op in one["ops"]):
+                continue
+            for op in one["ops"]:
+                if store in (None, op["store"]):
+                    out.append((block["height"], seq, tx, op["op"], op["store"], op["key"],
+                                op.get("value")))
+                seq += 1
+    return out
+
+
+def changes_of(rows, plain_keys=False):
+    """The same, from the records of a topic with layout changes and encoding json."""
+    out = []
+    for _, _, key, size, headers, value in rows:
+        store = headers["sluice-store"]
+        height, seq, tx = (int(headers[f"sluice-{n}"]) for n in ("height", "seq", "tx"))
+        if not plain_keys:
+            before, key = key.split("\0", 1)
+            assert before == store, (before, store)
+        if size < 0:
+            out.append((height, seq, tx, "delete", store, key, None))
+            continue
+        line = json.loads(value)
+        named = tuple(line[n] for n in ("height", "seq", "tx", "op", "store", "key", "value"))
+        assert named == (height, seq, tx, "set", store, key, line["value"]), line
+        out.append(named)
+    return out
+
+
+class KafkaCase(unittest.TestCase):
+    """A home a test; streams and topics are named after the test, so that one broker serves all."""
+
+    cluster = None
+    count = 0
+
+    def home(self, settings=None, **kwargs):
+        KafkaCase.count += 1
+        stream = f"t{os.getpid()}-{KafkaCase.count}"
+        home = KafkaHome(self.cluster, stream, settings, **kwargs)
+        self.addCleanup(home.close)
+        return home
+
+    def assertDone(self, outcome, code=0):
+        self.assertEqual(outcome.code, code, outcome)
+        return outcome
+
+    def assertEqualInKafka(self, home):
+        outcome = self.assertDone(home.run("verify", "--sink", "orders", "--json"))
+        report = outcome.json()
+        self.assertTrue(report["equal"], report)
+        return report
+
+    def assertHolds(self, home, blocks, committed=True):
+        """The topic holds each change just once, in order."""
+        rows = self.cluster.read(home.settings["topic"], committed)
+        self.assertEqual(changes_of(rows), expected_changes(blocks))
+        return rows
+
+
+class FollowingCase(KafkaCase):
+    """Nodes that run, and take what is added to a file."""
+
+    def following(self, settings=None, **kwargs):
+        """A home whose running node follows blocks.jsonl, and a function that adds blocks to it."""
+        home = self.home(settings, driver='\n[driver.replay]\npath = "blocks.jsonl"\n', **kwargs)
+        path = home.path / "blocks.jsonl"
+        path.write_text("")
+
+        def add(blocks):
+            with open(path, "a") as file:
+                file.write("".join(json.dumps(block) + "\n" for block in blocks))
+        return home, add
+
+    def status_of(self, home):
+        status = home.running_status()
+        if status is None:
+            return None
+        return next(sink for sink in status["sinks"] if sink["name"] == "orders")
+
+    def wait_height(self, home, height):
+        wait_until(f"height {height} in Kafka",
+                   lambda: (self.status_of(home) or {}).get("watermark") == height)
+
+    def wait_open_transaction(self, home, height):
+        """Until records of the height are in the topic, and not committed."""
+        def is_open():
+            rows = self.cluster.read(home.stream, committed=False)
+            return any(int(row[4]["sluice-height"]) == height for row in rows)
+        wait_until(f"records of height {height}", is_open)
+        self.assertLess((home.position() or {"height": 0})["height"], height)
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)

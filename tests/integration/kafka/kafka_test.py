@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Kafka sink on a real broker: what it creates and writes, resuming, and reading back."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from kafka_cluster import SOURCE, Cluster  # noqa: E402
+from kafka_support import (KafkaCase, changes_of, expected_changes, make_blocks,  # noqa: E402
+                           require_kafka)
+
+
+def setUpModule():
+    require_kafka()
+    KafkaCase.cluster = Cluster().start()
+
+
+def tearDownModule():
+    if KafkaCase.cluster:
+        KafkaCase.cluster.close()
+
+
+class Changes(KafkaCase):
+    def test_each_change_is_one_record_in_order(self):
+        home = self.home()
+        blocks = make_blocks(1, 60)
+        summary = self.assertDone(home.replay(blocks)).json()
+        self.assertEqual(summary["sinks"]["orders"]["watermark"], 60)
+        rows = self.assertHolds(home, blocks)
+        self.assertEqual({row[4]["sluice-stream"] for row in rows}, {home.stream})
+        position = home.position()
+        self.assertEqual((position["height"], position["digest"], position["base"]),
+                         (60, summary["digest"], 0))
+        last = [row for row in rows if row[4]["sluice-height"] == "59"]
+        self.assertNotEqual(last[0][4]["sluice-digest"], summary["digest"])
+        self.assertTrue(self.assertEqualInKafka(home)["complete"])
+
+    def test_continues_after_a_restart_without_repeating(self):
+        home = self.home()
+        blocks = make_blocks(1, 45)
+        self.assertDone(home.replay(blocks[:20]))
+        self.assertDone(home.replay(blocks[:21]))
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+        self.assertEqualInKafka(home)
+
+    def test_partitions_keep_the_order_of_each_key(self):
+        home = self.home({"partitions": 4, "encoding": "protobuf"})
+        blocks = make_blocks(1, 80, changes=20)
+        self.assertDone(home.replay(blocks))
+        rows = self.cluster.read(home.stream, fmt=r"%p\t%o\t%k\t%S\t%h\t\n")
+        self.assertEqual({row[0] for row in rows}, {0, 1, 2, 3})
+        partition_of = {}
+        newest = {}
+        for partition, _, key, _, headers, _ in rows:
+            self.assertEqual(partition_of.setdefault(key, partition), partition)
+            place = (int(headers["sluice-height"]), int(headers["sluice-seq"]))
+            self.assertGreater(place, newest.get(partition, (0, 0)))
+            newest[partition] = place
+        self.assertEqual(len(rows), len(expected_changes(blocks)))
+        self.assertEqualInKafka(home)
+
+    def test_a_topic_a_store_has_plain_keys(self):
+        home = self.home({"topic": "place"})
+        home.settings["topic"] = home.stream + ".{store}"
+        text = (home.path / "config" / "app.toml").read_text()
+        home.configure(text.replace('"place"', json.dumps(home.settings["topic"])))
+        blocks = make_blocks(1, 30)
+        self.assertDone(home.replay(blocks))
+        for store in ("main", "orders"):
+            rows = self.cluster.read(f"{home.stream}.{store}")
+            self.assertEqual(changes_of(rows, plain_keys=True), expected_changes(blocks, store))
+        self.assertEqualInKafka(home)
+
+    def test_a_sink_of_one_store_has_plain_keys(self):
+        home = self.home(sink='stores = ["orders"]')
+        blocks = make_blocks(1, 30)
+        self.assertDone(home.replay(blocks))
+        rows = self.cluster.read(home.stream)
+        self.assertEqual(changes_of(rows, plain_keys=True), expected_changes(blocks, "orders"))
+        report = self.assertEqualInKafka(home)
+        self.assertFalse(report["complete"])
+
+    def test_any_bytes_and_empty_values(self):
+        home = self.home({"encoding": "protobuf"})
+        key = base64.b64encode(b"\x00\x01\xff,=\n\t").decode()
+        value = base64.b64encode(bytes(range(256))).decode()
+        blocks = [{"height": 1, "txs": [{"ops": [
+            {"op": "set", "store": "main", "key_base64": key, "value_base64": value},
+            {"op": "set", "store": "main", "key": "empty", "value": ""}]}]}]
+        self.assertDone(home.replay(blocks))
+        report = self.assertEqualInKafka(home)
+        self.assertEqual(report["stores"]["main"]["keys"], 2)
+        sizes = self.cluster.read(home.stream, fmt=r"%p\t%o\t\t%S\t\t\n")
+        self.assertTrue(all(row[3] > 0 for row in sizes), sizes)
+
+    def test_two_thousand_changes_a_block_and_a_mebibyte(self):
+        home = self.home({"encoding": "protobuf"})
+        ops = [{"op": "set", "store": "main", "key": f"k{i}", "value": str(i)} for i in range(2000)]
+        ops.append({"op": "set", "store": "main", "key": "large", "value": "x" * (1 << 20)})
+        self.assertDone(home.replay([{"height": 1, "txs": [{"ops": ops}]}]))
+        self.assertEqualInKafka(home)
+
+    def test_a_value_that_is_too_large_is_refused_by_name(self):
+        home = self.home(commit='recover_timeout = "2s"')
+        blocks = make_blocks(1, 3)
+        blocks.append({"height": 4, "txs": [{"ops": [
+            {"op": "set", "store": "main", "key": "large", "value": "x" * (8 << 20)}]}]})
+        outcome = home.replay(blocks)
+        self.assertNotEqual(outcome.code, 0, outcome)
+        self.assertIn("message.max.bytes", outcome.err)
+        self.assertIn("height 4", outcome.err)
+        # What came before it is there, and nothing of it.
+        self.assertHolds(home, blocks[:3])
+
+    def test_verify_finds_what_the_topic_lacks(self):
+        home = self.home()
+        self.assertDone(home.replay(make_blocks(1, 9)))
+        # A stranger's record in the topic is found, and said.
+        self.cluster.kcat("-P", "-t", home.stream, stdin=b"strange\n")
+        outcome = home.run("verify", "--sink", "orders")
+        self.assertEqual(outcome.code, 1, outcome)
+        self.assertIn("somebody else writes to this topic", outcome.err)
+
+
+class Blocks(KafkaCase):
+    def read_blocks(self, home):
+        reader = SOURCE / "plugins" / "kafka" / "reader.py"
+        self.assertLess(len(reader.read_text().splitlines()), 50)
+        done = subprocess.run([sys.executable, reader, self.cluster.brokers, home.stream],
+                              capture_output=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return [json.loads(line) for line in done.stdout.decode().splitlines()]
+
+    def test_chunks_are_put_together_by_the_reader_in_the_documents(self):
+        home = self.home({"layout": "blocks", "encoding": "protobuf", "chunk_bytes": "16KiB"})
+        blocks = make_blocks(1, 11)
+        blocks.append({"height": 12, "txs": [{"ops": [
+            {"op": "set", "store": "main", "key": "large", "value": "x" * (3 << 20)}]}]})
+        blocks += make_blocks(13, 15)
+        summary = self.assertDone(home.replay(blocks)).json()
+        read = self.read_blocks(home)
+        self.assertEqual([b["height"] for b in read], list(range(1, 16)))
+        self.assertEqual(read[-1]["digest"], summary["digest"])
+        self.assertGreater(read[11]["chunks"], 100)
+        self.assertTrue(all(b["digest_checked"] for b in read), read)
+        self.assertTrue(self.assertEqualInKafka(home)["digest_checked"])
+
+    def test_json_blocks_are_their_change_lines(self):
+        home = self.home({"layout": "blocks"})
+        blocks = make_blocks(1, 20)
+        self.assertDone(home.replay(blocks))
+        out = self.cluster.kcat("-C", "-e", "-q", "-t", home.stream).stdout.decode()
+        lines = [json.loads(line) for line in out.splitlines()]
+        changes = [line for line in lines if "op" in line]
+        self.assertEqual(
+            [(c["height"], c["seq"], c["tx"], c["op"], c["store"], c["key"], c.get("value"))
+             for c in changes], expected_changes(blocks))
+        closing = [line for line in lines if "op" not in line]
+        self.assertEqual([line["height"] for line in closing], list(range(1, 21)))
+        self.assertEqualInKafka(home)
+
+
+class Topics(KafkaCase):
+    def test_a_missing_topic_is_named_where_none_may_be_created(self):
+        home = self.home({"create": False}, commit='recover_timeout = "2s"')
+        outcome = home.replay(make_blocks(1, 2))
+        self.assertNotEqual(outcome.code, 0)
+        self.assertIn(f"kafka-topics.sh --create --topic sluice.{home.stream}.position", outcome.err)
+        self.assertIn("--config cleanup.policy=compact", outcome.err)
+
+    def test_a_topic_that_is_gone_is_not_begun_anew_silently(self):
+        home = self.home(commit='recover_timeout = "2s"')
+        self.assertDone(home.replay(make_blocks(1, 5)))
+        other = self.home()
+        other.settings["topic"] = "gone"
+        # The same position, and none of its topics: as after a delete.
+        position = home.position()
+        position["topics"] = ["gone"]
+        self.cluster.kcat("-P", "-t", f"sluice.{home.stream}.position", "-k",
+                          f"{home.stream}.orders", stdin=json.dumps(position).encode())
+        outcome = home.replay(make_blocks(1, 6))
+        self.assertNotEqual(outcome.code, 0)
+        self.assertIn("topic gone is gone, although the sink stands at height 5", outcome.err)
+
+    def test_two_sinks_share_a_position_topic(self):
+        first = self.home()
+        self.assertDone(first.replay(make_blocks(1, 10)))
+        text = (first.path / "config" / "app.toml").read_text()
+        second = dict(first.settings, topic=first.stream + "-second")
+        from kafka_support import toml
+        first.configure(text + f"""
+[sinks.second]
+plugin = "kafka"
+settings = {toml(second)}
+""")
+        self.assertDone(first.replay(make_blocks(1, 20)))
+        self.assertDone(first.run("verify", "--sink", "second", "--json"))
+        self.assertEqualInKafka(first)
+
+
+class WithoutTransactions(KafkaCase):
+    def test_at_least_once_and_said_so(self):
+        home = self.home({"transactions": False})
+        blocks = make_blocks(1, 30)
+        outcome = self.assertDone(home.replay(blocks[:12]))
+        self.assertIn("at least once", outcome.err)
+        self.assertDone(home.replay(blocks))
+        rows = changes_of(self.cluster.read(home.stream))
+        self.assertEqual(sorted(set(rows)), expected_changes(blocks))
+        self.assertEqualInKafka(home)
+
+
+class Settings(KafkaCase):
+    def refused(self, settings, *texts):
+        home = self.home(settings, commit='recover_timeout = "1s"')
+        outcome = home.replay(make_blocks(1, 1))
+        self.assertNotEqual(outcome.code, 0, outcome)
+        for text in texts:
+            self.assertIn(text, outcome.err)
+        return outcome
+
+    def test_librdkafka_checks_its_own_properties(self):
+        self.refused({"producer": {"no.such.property": "1"}}, "producer.no.such.property",
+                     'No such configuration property: "no.such.property"')
+        self.refused({"producer": {"linger.ms": "soon"}}, "producer.linger.ms")
+        self.refused({"producer": {"acks": "1"}}, "acks")
+
+    def test_what_the_sink_decides_cannot_be_overridden(self):
+        self.refused({"producer": {"transactional.id": "mine"}}, "is <stream>.<sink>")
+        self.refused({"producer": {"enable.idempotence": "false"}}, "must stay true")
+        self.refused({"layout": "blocks", "cleanup_policy": "compact"}, "layout blocks needs delete")
+        self.refused({"topic": "no topic"}, "is no topic name")
+
+    def test_secrets_are_never_shown(self):
+        secret = "hunter2-very-secret"
+        outcome = self.refused({"producer": {
+            "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+            "sasl.username": "sluice", "sasl.password": secret}})
+        self.assertNotIn(secret, outcome.err + outcome.out)
+
+    def test_properties_are_handed_through(self):
+        home = self.home({"producer": {"compression.type": "zstd", "client.id": "sluice-test"}})
+        blocks = make_blocks(1, 10)
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+
+    def test_linger_groups_heights(self):
+        home = self.home({"linger": "50ms"})
+        blocks = make_blocks(1, 20)
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+        self.assertEqual(home.position()["height"], 20)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kafka/errors.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace sluice_kafka {
+namespace {
+
+TEST(KafkaErrors, EachCallErrorHasItsAction) {
+  const ErrorTraits none;
+  const ErrorTraits fatal{.fatal = true, .retriable = false, .requires_abort = false};
+  const ErrorTraits retriable{.fatal = false, .retriable = true, .requires_abort = false};
+  const ErrorTraits abort{.fatal = false, .retriable = false, .requires_abort = true};
+  struct Row {
+    rd_kafka_resp_err_t code;
+    ErrorTraits traits;
+    ErrorAction action;
+  };
+  const std::vector<Row> rows = {
+      {RD_KAFKA_RESP_ERR__FENCED, fatal, ErrorAction::kFenced},
+      {RD_KAFKA_RESP_ERR_PRODUCER_FENCED, fatal, ErrorAction::kFenced},
+      {RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, none, ErrorAction::kFenced},
+      {RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, fatal, ErrorAction::kRestart},
+      {RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, fatal, ErrorAction::kRestart},
+      {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, abort, ErrorAction::kReject},
+      {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, abort, ErrorAction::kAbort},
+      {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, abort, ErrorAction::kAbort},
+      {RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE, retriable, ErrorAction::kAgain},
+      {RD_KAFKA_RESP_ERR__TIMED_OUT, retriable, ErrorAction::kAgain},
+      {RD_KAFKA_RESP_ERR__TIMED_OUT, none, ErrorAction::kAgain},
+      {RD_KAFKA_RESP_ERR__STATE, none, ErrorAction::kRestart},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(ClassifyCallError(row.code, row.traits), row.action) << rd_kafka_err2name(row.code);
+  }
+}
+
+TEST(KafkaErrors, AFatalErrorIsNeverTriedAgain) {
+  const ErrorTraits both{.fatal = true, .retriable = true, .requires_abort = true};
+  EXPECT_EQ(ClassifyCallError(RD_KAFKA_RESP_ERR__TIMED_OUT, both), ErrorAction::kRestart);
+}
+
+TEST(KafkaErrors, EachRecordErrorHasItsAction) {
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE), ErrorAction::kReject);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_INVALID_RECORD), ErrorAction::kReject);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__QUEUE_FULL), ErrorAction::kAgain);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__FATAL), ErrorAction::kRestart);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), ErrorAction::kFenced);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT), ErrorAction::kAbort);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), ErrorAction::kAbort);
+}
+
+}  // namespace
+}  // namespace sluice_kafka
