@@ -20,7 +20,7 @@ AckTracker::AckTracker(std::vector<SinkName> sinks) {
 }
 
 void AckTracker::SetNotify(std::function<void()> notify) {
-  std::lock_guard lock(mutex_);
+  std::lock_guard lock(notify_mutex_);
   notify_ = std::move(notify);
 }
 
@@ -36,9 +36,9 @@ AckTracker::Sink* AckTracker::Find(const SinkName& sink) {
 }
 
 void AckTracker::Changed(std::unique_lock<std::mutex> lock) {
-  std::function<void()> notify = notify_;
   lock.unlock();
-  if (notify) notify();
+  std::lock_guard notifying(notify_mutex_);
+  if (notify_) notify_();
 }
 
 void AckTracker::SetWatermark(const SinkName& sink, AckLevel level, Height watermark,

@@ -3,7 +3,7 @@
 // What every sink has acked, as the gate sees it: written by the sinks' threads, read by the
 // committing thread. It holds facts only; decision.h decides.
 //
-// Threading: all functions from any thread. The notify function is called without a lock held.
+// Threading: all functions from any thread; the notify function may read, but sets nothing.
 #pragma once
 
 #include <array>
@@ -36,7 +36,8 @@ class AckTracker {
 
   explicit AckTracker(std::vector<SinkName> sinks);
 
-  // `notify` is called after each change; set once, before the sinks start.
+  // `notify` is called after each change, never twice at once; set before the sinks start. Once
+  // this has returned, the one before is not called any more and no call of it is under way.
   void SetNotify(std::function<void()> notify);
 
   void SetWatermark(const SinkName& sink, AckLevel level, Height watermark, AckLevel highest);
@@ -66,7 +67,8 @@ class AckTracker {
 
   mutable std::mutex mutex_;
   std::vector<Sink> sinks_;       // guarded by mutex_; the list itself never changes
-  std::function<void()> notify_;  // guarded by mutex_
+  std::mutex notify_mutex_;       // never taken while mutex_ is held
+  std::function<void()> notify_;  // guarded by notify_mutex_, also while it runs
 };
 
 }  // namespace sluice
