@@ -20,7 +20,8 @@ std::string JournalRoom::Exceeded() const {
     }
   }
   if (caps_.max_blocks > 0) {
-    const uint64_t blocks = database_->journaled_height() + 1 - database_->journal_first();
+    const Height first = database_->journal_first();  // before J, or pruning might overtake it
+    const uint64_t blocks = database_->journaled_height() + 1 - first;
     if (blocks > caps_.max_blocks + caps_.retain_blocks) {
       return fmt::format(
           "the journal holds {} blocks, more than journal.max_blocks = {}; a sink has fallen "

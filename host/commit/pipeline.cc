@@ -112,16 +112,20 @@ void Pipeline::Submit(SealedBlock block) {
     // Where no ack is waited for and the window is full, whoever submits could only wait for the
     // write. So it does the write itself, which saves two changes of threads a block.
     write_here = settings_.gate.policy.fire_and_forget &&
-                 submitted_ - committed_ >= settings_.window && thread_.joinable();
+                 submitted_ - committed_ >= settings_.window && running_ && !intake_stopped_;
+    submitter_writes_ = write_here;
   }
-  if (write_here) {
-    std::unique_lock seat(seat_, std::try_to_lock);
-    if (seat) {
-      const Turn turn = TakeTurn();
-      if (turn.kind == Turn::Kind::kWorked && NothingLeft()) return;
-    }
-  }
+  if (write_here && WroteAll()) return;
   Wake();
+}
+
+// The submitting thread's turn, where the seat is free; true where that left nothing to do.
+bool Pipeline::WroteAll() {
+  Turn turn;
+  if (std::unique_lock seat(seat_, std::try_to_lock); seat) turn = TakeTurn();
+  std::lock_guard lock(mutex_);
+  submitter_writes_ = false;
+  return turn.kind == Turn::Kind::kWorked && sealed_.empty() && !sinks_matter_;
 }
 
 Status Pipeline::WaitUntilIdle(TimePoint deadline) {
@@ -138,15 +142,16 @@ Status Pipeline::WaitUntilIdle(TimePoint deadline) {
 }
 
 void Pipeline::StopIntake() {
-  bool running;
+  bool waits_for_space;
   {
     std::lock_guard lock(mutex_);
     intake_stopped_ = true;
     woken_ = true;
-    running = running_;
+    // While sinks catch up nothing is under way that a stop would have to wait for; and a thread
+    // that submits must get away from a full disk to stop the rest.
+    waits_for_space = !running_ || submitter_writes_;
   }
-  // While sinks catch up nothing is under way that a stop would have to wait for.
-  if (!running) writer_.Stop();
+  if (waits_for_space) writer_.Stop();
   work_.notify_all();
   progress_.notify_all();
 }
@@ -208,11 +213,6 @@ void Pipeline::Run() {
     if (turn.kind == Turn::Kind::kEnded) return;
     if (turn.kind == Turn::Kind::kNothingToDo) WaitForWake(turn.look_again_at);
   }
-}
-
-bool Pipeline::NothingLeft() const {
-  std::lock_guard lock(mutex_);
-  return sealed_.empty() && !sinks_matter_;
 }
 
 Pipeline::Turn Pipeline::TakeTurn() {
@@ -388,6 +388,8 @@ bool Pipeline::MakeRoom(Plan* plan) {
     std::lock_guard lock(mutex_);
     if (intake_blocked_.empty()) return false;
   }
+  // The intake thread may not have heard yet that there is room again.
+  if (room_.Exceeded().empty()) return false;
   const std::optional<Height> through = room_.MakeRoom(committed_, gate_);
   if (!through) return false;
   // Synced, this batch makes the commits before it durable, so that they may be forgotten.

@@ -103,7 +103,8 @@ class Pipeline {
   Status WaitUntilIdle(TimePoint deadline = TimePoint::max());
 
   // Ends CatchUp, RollForward, WaitForSlot and waits without deadline with kCancelled, now and from
-  // here on; what was submitted goes on. From any thread; does not wait.
+  // here on; what was submitted goes on, but a Submit that waits for space on the disk ends the
+  // pipeline. From any thread; does not wait.
   void StopIntake();
 
   // No new S1 begins; the write under way is awaited. Heights not journaled are dropped: not taken.
@@ -156,7 +157,7 @@ class Pipeline {
   void Wake();
   void OnSinkNews();
   void WaitForWake(std::optional<TimePoint> until);
-  bool NothingLeft() const;
+  bool WroteAll();
 
   const PipelineSettings settings_;
   Database* const database_;
@@ -184,6 +185,7 @@ class Pipeline {
   std::string intake_blocked_;        // guarded by mutex_: why no block is executed
   std::string reserve_blocked_;       // guarded by mutex_: why no block is journaled
   bool running_ = false;              // guarded by mutex_: the committing thread has been started
+  bool submitter_writes_ = false;     // guarded by mutex_: the submitting thread is at the seat
   bool sinks_matter_ = true;          // guarded by mutex_: an ack may give the next turn work
   std::vector<std::string> waiting_on_;  // guarded by mutex_
   bool degraded_ = false;                // guarded by mutex_

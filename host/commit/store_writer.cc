@@ -85,11 +85,13 @@ Status StoreWriter::ReopenWithSpace(Status failure, Duration* delay) {
     *delay = std::min(*delay * 2, kLastSpaceRetry);
     Result<uint64_t> free = database_->FreeDiskBytes();
     if (free && *free < kSpaceToReopen) continue;
+    {
+      // What others have met so far is mended with it.
+      std::lock_guard lock(mutex_);
+      noted_ = Status::Ok();
+    }
     failure = database_->Reopen();
   }
-  // What others met meanwhile is mended with it.
-  std::lock_guard lock(mutex_);
-  noted_ = Status::Ok();
   return failure;
 }
 

@@ -111,6 +111,20 @@ TEST_F(PipelineJournal, RetainedBlocksGiveWayToTheCapAndNoSinkIsLost) {
   EXPECT_FALSE(AnyLost());
 }
 
+TEST_F(PipelineJournal, ASinkThatIsALittleBehindIsNotLostForRetainedBlocks) {
+  settings_.retain_blocks = 1000;
+  settings_.journal_max_bytes = 2000;
+  Start("all(a)", {"a"}, {"b"});
+  delivery_->AckByItself("a");
+  Ack("b", 15);
+  TakeBeside(30);
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(30);
+  EXPECT_EQ(database_.journal_first(), Height(16)) << "the cap was reached, and made room for";
+  EXPECT_FALSE(AnyLost());
+}
+
 TEST_F(PipelineJournal, ASinkThatThePolicyDoesWithoutIsLostAndTheOthersGoOn) {
   settings_.journal_max_blocks = 10;
   Start("all(a) and 1 of (c)", {"a", "c"}, {"b"});

@@ -119,6 +119,21 @@ TEST_F(PipelineSpace, StopEndsTheWaitForSpace) {
   EXPECT_THAT(delivery_->delivered(), IsEmpty());
 }
 
+TEST_F(PipelineSpace, StopOfTheIntakeEndsTheWaitForSpaceOfTheThreadThatSubmits) {
+  settings_.window = 1;
+  Start("fire-and-forget", {"a"});
+  database_.SetFreeDiskBytes(1000);
+  database_.FailWrite(StatusCode::kNoSpace, Left::kNothing);
+  TakeBeside(10);
+  ASSERT_TRUE(Blocked());
+  pipeline_->StopIntake();
+  EXPECT_EQ(JoinIntake().code(), StatusCode::kCancelled);
+  EXPECT_EQ(WaitUntilIdle().code(), StatusCode::kCancelled);
+  EXPECT_EQ(pipeline_->result(), Status::Ok());
+  EXPECT_EQ(database_.journaled_height(), Height(0)) << "not taken";
+  EXPECT_THAT(delivery_->delivered(), IsEmpty());
+}
+
 TEST_F(PipelineSpace, AFailureOfReopeningThatIsNoLackOfSpaceEndsIt) {
   Start("all", {"a"});
   database_.FailWrite(StatusCode::kNoSpace, Left::kNothing);
