@@ -6,7 +6,9 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -24,8 +26,12 @@ namespace {
 
 std::string SourceName(const ReplayOptions& options) {
   if (!options.source.empty()) return options.source;
-  size_t slash = options.path.rfind('/');
-  return slash == std::string::npos ? options.path : options.path.substr(slash + 1);
+  if (options.path == "-") return options.path;
+  std::error_code error;
+  std::filesystem::path path = std::filesystem::absolute(options.path, error).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // a folder, with a slash behind its name
+  if (HasSegmentName(path.string())) path = path.parent_path();
+  return path.filename().string();
 }
 
 }  // namespace
@@ -117,7 +123,7 @@ class ReplayDriver::Impl {
                                "`sluice replay`",
                                options_.path));
     }
-    auto stream = std::make_unique<StreamInput>(options_.path, start, &stop_);
+    auto stream = std::make_unique<StreamInput>(options_.path, source_, start, &stop_);
     SLUICE_RETURN_IF_ERROR(stream->Open());
     return OpenedInput(std::move(stream));
   }

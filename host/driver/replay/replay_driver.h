@@ -10,7 +10,9 @@
 //
 // Where blocks carry heights, the height is the position: what is at or below the start is skipped.
 // Where they do not, each block carries the lines consumed and their running hash, and Begin skips
-// them again after it has checked that they are the same. A stream has heights.
+// them again after it has checked that they are the same. A stream has heights; where its id is not
+// the home's, each block carries besides how far the stream was consumed, and only a home that
+// stands just there is continued.
 //
 // Threading: as Driver. Stop may be called before and during Begin, which then ends early without
 // an error. The destructor stops.
@@ -29,7 +31,8 @@ class ReplayDriver : public Driver {
   ~ReplayDriver() override;
 
   // The name under which positions are recorded: options.source, or else the file's name without
-  // its folder ("-" for standard input).
+  // its folder ("-" for standard input); for a segment the name of its folder, so that a stream has
+  // one name whether it is given as a whole or in parts.
   const std::string& source() const;
 
   // Opens the input and skips what was consumed, which reads it. kInvalid, kNotFound: see Driver.

@@ -12,9 +12,8 @@
 namespace sluice {
 
 struct ReplayOptions {
-  std::string path;  // "-": standard input; a folder, or a segment: a file sink's stream
-  std::string
-      source;  // its name in the recorded position; empty: the file's name without its folder
+  std::string path;     // "-": standard input; a folder, or a segment: a file sink's stream
+  std::string source;   // its name in the recorded position; empty: see ReplayDriver::source
   bool follow = false;  // wait for the file to grow, until stopped; lines only
 
   // Lines that are no blocks are put together to blocks of so many transactions, or of fewer where

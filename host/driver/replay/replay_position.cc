@@ -4,6 +4,10 @@
 //   kind    one byte, SourceKind
 //   lines   8 bytes, big-endian
 //   hash    32 bytes
+// position := version(0x01) 0x03 height digest stream
+//   height  8 bytes, big-endian
+//   digest  32 bytes
+//   stream  the stream's id, to the end
 #include "driver/replay/replay_position.h"
 
 #include <openssl/evp.h>
@@ -14,7 +18,11 @@
 namespace sluice {
 namespace {
 constexpr char kVersion = 1;
-constexpr size_t kSize = 2 + 8 + 32;
+constexpr char kStreamKind = 3;  // beside the SourceKinds
+constexpr size_t kNumberAt = 2;
+constexpr size_t kDigestAt = kNumberAt + 8;
+constexpr size_t kDigestSize = sizeof(Digest::bytes);
+constexpr size_t kSize = kDigestAt + kDigestSize;
 }  // namespace
 
 std::string EncodeReplayPosition(const ReplayPosition& position) {
@@ -34,8 +42,28 @@ std::optional<ReplayPosition> DecodeReplayPosition(std::string_view state) {
   if (position.kind != SourceKind::kBlocks && position.kind != SourceKind::kLines) {
     return std::nullopt;
   }
-  position.lines = ReadBigEndian64(state.substr(2, 8));
-  position.hash = *Digest::FromBytes(state.substr(10));
+  position.lines = ReadBigEndian64(state.substr(kNumberAt, 8));
+  position.hash = *Digest::FromBytes(state.substr(kDigestAt));
+  return position;
+}
+
+std::string EncodeStreamPosition(const StreamPosition& position) {
+  std::string out;
+  out.reserve(kSize + position.stream_id.size());
+  out.push_back(kVersion);
+  out.push_back(kStreamKind);
+  AppendBigEndian64(&out, position.height.value());
+  out.append(position.digest.view());
+  out.append(position.stream_id);
+  return out;
+}
+
+std::optional<StreamPosition> DecodeStreamPosition(std::string_view state) {
+  if (state.size() <= kSize || state[0] != kVersion || state[1] != kStreamKind) return std::nullopt;
+  StreamPosition position;
+  position.height = Height(ReadBigEndian64(state.substr(kNumberAt, 8)));
+  position.digest = *Digest::FromBytes(state.substr(kDigestAt, kDigestSize));
+  position.stream_id = state.substr(kSize);
   return position;
 }
 

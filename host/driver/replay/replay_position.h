@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How far a source without heights has been consumed: what the replay driver puts into a block's
-// DriverPosition, and the running hash that it needs for it.
+// How far a source has been consumed whose heights say nothing about it: lines without heights, and
+// a stream of another id than the home's. What the replay driver puts into a block's
+// DriverPosition, and the running hash that it needs for lines.
 //
 // Threading: plain values; a LineHash belongs to one thread.
 #pragma once
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/types.h"
 #include "model/digest.h"
 
 namespace sluice {
@@ -31,6 +33,20 @@ struct ReplayPosition {
 std::string EncodeReplayPosition(const ReplayPosition& position);
 // Nothing where `state` is not what EncodeReplayPosition of this or an earlier version has written.
 std::optional<ReplayPosition> DecodeReplayPosition(std::string_view state);
+
+// Of a stream that goes into a home of another id: the home's own digests, which begin with its id,
+// cannot be compared with the stream's.
+struct StreamPosition {
+  Height height;  // consumed through here
+  Digest digest;  // the stream's, at this height
+  std::string stream_id;
+
+  friend bool operator==(const StreamPosition&, const StreamPosition&) = default;
+};
+
+std::string EncodeStreamPosition(const StreamPosition& position);
+// As DecodeReplayPosition.
+std::optional<StreamPosition> DecodeStreamPosition(std::string_view state);
 
 // A SHA-256 that can be read in between.
 class LineHash {

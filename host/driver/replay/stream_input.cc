@@ -35,11 +35,6 @@ bool HasSegmentMagic(const std::string& path) {
          begin == sluice_file::kSegmentMagic;
 }
 
-bool HasSegmentName(const std::string& path) {
-  return fs::path(path).extension() == sluice_file::ExtensionOf(Format::kSegments) &&
-         sluice_file::FirstHeightOf(path) != 0;
-}
-
 // Heights that were taken stay taken.
 Status AndGoOn(Status status) {
   if (status.code() == StatusCode::kInvalid) return status;  // it is no stream's file
@@ -71,7 +66,13 @@ Block ToBlock(const ChangeSet& changes) {
 
 }  // namespace
 
+bool HasSegmentName(const std::string& path) {
+  return fs::path(path).extension() == sluice_file::ExtensionOf(Format::kSegments) &&
+         sluice_file::FirstHeightOf(path) != 0;
+}
+
 bool IsStoredStream(const std::string& path) {
+  if (path == "-") return false;
   std::error_code error;
   if (fs::is_directory(path, error)) return true;
   // Reading the beginning of a pipe would take it away.
@@ -79,8 +80,13 @@ bool IsStoredStream(const std::string& path) {
   return HasSegmentName(path) || HasSegmentMagic(path);
 }
 
-StreamInput::StreamInput(std::string path, const DriverStart& start, const StopSignal* stop)
-    : path_(std::move(path)), start_(start), stop_(stop), last_height_(start.height) {}
+StreamInput::StreamInput(std::string path, std::string source, const DriverStart& start,
+                         const StopSignal* stop)
+    : path_(std::move(path)),
+      source_(std::move(source)),
+      start_(start),
+      stop_(stop),
+      last_height_(start.height) {}
 
 StreamInput::~StreamInput() = default;
 
@@ -108,6 +114,10 @@ Status StreamInput::Open() {
                   fmt::format("stream: {}: its format is jsonl, which does not hold all that a "
                               "block was: name the folder of a sink with format = \"segments\"",
                               path_));
+  }
+  if (start_.find_position && start_.height > Height()) {
+    SLUICE_ASSIGN_OR_RETURN(std::optional<DriverPosition> recorded, start_.find_position(source_));
+    if (recorded) position_ = DecodeStreamPosition(recorded->state);
   }
   const auto holds_more = std::find_if(files.begin() + 1, files.end(), [&](const StreamFile& file) {
     return Height(file.first_height) > start_.height + 1;
@@ -148,7 +158,20 @@ Result<std::optional<ReadBlock>> StreamInput::Next() {
 Status StreamInput::BeginFile(const Entry& entry) {
   same_stream_ = reader_->stream() == start_.stream_id;
   const std::string wrong = CheckBase(entry, reader_->stream());
-  return wrong.empty() ? Status::Ok() : DamageAt(entry, wrong);
+  return wrong.empty() ? CheckPosition(entry) : DamageAt(entry, wrong);
+}
+
+Status StreamInput::CheckPosition(const Entry& entry) const {
+  if (same_stream_ || start_.height == Height()) return Status::Ok();
+  if (position_ && position_->stream_id == reader_->stream() &&
+      position_->height == start_.height) {
+    return Status::Ok();
+  }
+  return InvalidAt(
+      entry, fmt::format("it is of stream {}, and the home is at height {} by other blocks; use an "
+                         "empty home, or, where these blocks were replayed under another source "
+                         "name than {}, give that name with --source",
+                         reader_->stream(), start_.height, source_));
 }
 
 // A base or a gap stands at the beginning of each file, and nowhere else.
@@ -196,7 +219,13 @@ Result<ReadBlock> StreamInput::Take(const Entry& entry) {
   }
   last_height_ = height;
   ReadBlock block{ToBlock(changes), changes.canonical().size()};
-  if (same_stream_) block.block.expected_digest = changes.digest();
+  if (same_stream_) {
+    block.block.expected_digest = changes.digest();
+  } else {
+    block.block.position.source = source_;
+    block.block.position.state =
+        EncodeStreamPosition({height, changes.digest(), reader_->stream()});
+  }
   return block;
 }
 
@@ -216,25 +245,32 @@ Status StreamInput::CheckStores(const Entry& entry, const ChangeSet& changes) co
 }
 
 Status StreamInput::CheckSameHistory(const Entry& entry, const Digest& digest) const {
-  if (!same_stream_ || digest == start_.digest) return Status::Ok();
+  // Of another stream and with a height, it has a position: see CheckPosition.
+  if (!same_stream_ && !position_) return Status::Ok();
+  const Digest& taken = same_stream_ ? start_.digest : position_->digest;
+  if (digest == taken) return Status::Ok();
   return InvalidAt(
-      entry, fmt::format("at height {} the home has digest {}, the stream {}: they are two "
+      entry, fmt::format("at height {} the home has {} {}, the stream {}: they are two "
                          "histories of stream {}; name the stream that the home's history is "
                          "part of, or an empty home",
-                         start_.height, start_.digest.ToHex(), digest.ToHex(), reader_->stream()));
+                         start_.height, same_stream_ ? "digest" : "taken digest", taken.ToHex(),
+                         digest.ToHex(), reader_->stream()));
 }
 
 Status StreamInput::AtEnd() const {
   if (!reader_->fault().ok()) return AndGoOn(StatusOfFault(reader_->fault()));
   const uint64_t torn_bytes = reader_->torn_bytes();
   if (torn_bytes == 0) return Status::Ok();
+  const std::string file = reader_->file().string();
+  const uint64_t whole_bytes = reader_->files().back().bytes - torn_bytes;
+  const std::string cut = whole_bytes == 0 ? fmt::format("remove {}", file)
+                                           : fmt::format("cut {} to {} bytes", file, whole_bytes);
   return Status(StatusCode::kCorruption,
                 fmt::format("stream: {}: at byte {}: its last {} bytes are no whole height, as a "
                             "crash, or writing under way, leaves them: every height before it is "
                             "taken; let the node that writes it start, which cuts or completes it, "
-                            "and run again",
-                            reader_->file().string(), reader_->files().back().bytes - torn_bytes,
-                            torn_bytes));
+                            "or, where that node is gone for good, {}; then run again",
+                            file, whole_bytes, torn_bytes, cut));
 }
 
 Status StreamInput::InvalidAt(const Entry& entry, const std::string& what) const {

@@ -145,6 +145,22 @@ TEST(ReplayPosition, IsVersionedCompactAndReadStrictly) {
   EXPECT_EQ(DecodeReplayPosition(state), std::nullopt);
 }
 
+TEST(StreamPosition, IsVersionedCompactAndReadStrictly) {
+  StreamPosition position{Height(0x0102), Sha256("x"), "demo"};
+  std::string state = EncodeStreamPosition(position);
+  EXPECT_EQ(ToHex(state),
+            "0103"
+            "0000000000000102" +
+                Sha256("x").ToHex() + ToHex("demo"));
+  EXPECT_EQ(DecodeStreamPosition(state), position);
+  EXPECT_EQ(DecodeStreamPosition(state.substr(0, state.size() - 4)), std::nullopt);
+  EXPECT_EQ(DecodeStreamPosition(""), std::nullopt);
+  EXPECT_EQ(DecodeReplayPosition(state), std::nullopt);
+  EXPECT_EQ(DecodeReplayPosition(state.substr(0, state.size() - 4)), std::nullopt);
+  state[1] = 2;
+  EXPECT_EQ(DecodeStreamPosition(state), std::nullopt);
+}
+
 // Wherever a run is cut off, and however often, the blocks of all runs together are those of one
 // run.
 TEST_F(ReplayTest, RunsThatAreInterruptedAnywhereGiveTheBlocksOfOneRun) {

@@ -175,6 +175,12 @@ TEST_F(ReplayTest, SourceIsNamedAfterTheFileUnlessItIsGivenAName) {
   options_ = ReplayOptions();
   options_.path = "-";
   EXPECT_EQ(ReplayDriver(options_).source(), "-");
+  // A stream has one name, however its folder is given, and for each file of it.
+  for (const char* path : {"/data/audit", "/data/audit/", "/data/audit/.", "/data/old/../audit",
+                           "/data/audit/00000000000000000001.seg"}) {
+    options_.path = path;
+    EXPECT_EQ(ReplayDriver(options_).source(), "audit") << path;
+  }
 }
 
 TEST_F(ReplayTest, QueueIsBoundedByBlocksAndByBytesYetTakesOneBlockOfAnySize) {

@@ -5,12 +5,15 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "driver/replay/replay_position.h"
+#include "driver/replay/stream_input.h"
 #include "replay_fixture.h"
 #include "stream_files.h"
 
@@ -36,6 +39,11 @@ class ReplayStream : public ReplayTest {
     start_.height = Height(height);
     start_.digest = height == 0 ? GenesisDigest("demo") : stream_.digest(height);
   }
+  // An empty home of another stream.
+  void BeOfStream(const std::string& stream) {
+    start_.stream_id = stream;
+    start_.digest = GenesisDigest(stream);
+  }
   // `per_file` heights in each of `files` files.
   void Fill(size_t files, size_t per_file) {
     for (size_t file = 0; file < files; ++file) {
@@ -43,6 +51,7 @@ class ReplayStream : public ReplayTest {
       for (size_t i = 0; i < per_file; ++i) stream_.AddPlain();
     }
   }
+  static std::string Text(Height height) { return std::to_string(height.value()); }
   static std::string AtByte(const std::string& file, uint64_t offset) {
     return "stream: " + file + ": at byte " + std::to_string(offset) + ": ";
   }
@@ -209,9 +218,31 @@ TEST_F(ReplayStream, TornEndIsAnErrorAfterEveryWholeHeight) {
     Run run = Replay();
     EXPECT_EQ(run.status.code(), StatusCode::kCorruption);
     EXPECT_THAT(run.status.message(),
-                AllOf(StartsWith(AtByte(file, whole.size())), HasSubstr("run again")));
+                AllOf(StartsWith(AtByte(file, whole.size())), HasSubstr("run again"),
+                      HasSubstr("cut " + file + " to " + std::to_string(whole.size()) + " bytes")));
     EXPECT_THAT(run.blocks, SizeIs(2));
   }
+  std::filesystem::resize_file(file, whole.size());  // as the error says
+  Run run = Replay();
+  EXPECT_TRUE(run.status.ok()) << run.status.message();
+  EXPECT_THAT(run.blocks, SizeIs(2));
+}
+
+TEST_F(ReplayStream, LastFileOfWhichNothingIsWholeIsToBeRemoved) {
+  Fill(1, 2);
+  stream_.BeginFile();
+  const std::string file = stream_.file(1);
+  const std::string whole = ReadFile(file);
+  for (size_t size = 1; size < whole.size(); ++size) {
+    WriteTo(file, std::string_view(whole).substr(0, size), std::ios::trunc);
+    Run run = Replay();
+    EXPECT_EQ(run.status.code(), StatusCode::kCorruption);
+    EXPECT_THAT(run.status.message(),
+                AllOf(StartsWith(AtByte(file, 0)), HasSubstr("remove " + file)));
+    EXPECT_THAT(run.blocks, SizeIs(2));
+  }
+  std::filesystem::remove(file);
+  EXPECT_TRUE(Replay().status.ok());
 }
 
 TEST_F(ReplayStream, FilteredStreamIsRefused) {
@@ -236,14 +267,104 @@ TEST_F(ReplayStream, UnknownStoreIsNamed) {
   EXPECT_THAT(run.blocks, SizeIs(1));
 }
 
-TEST_F(ReplayStream, ForAHomeOfAnotherStreamNoDigestIsExpected) {
+TEST_F(ReplayStream, ForAHomeOfAnotherStreamAPositionIsRecordedAndNoDigestExpected) {
   Fill(2, 2);
-  start_.stream_id = "other";
-  start_.digest = GenesisDigest("other");
+  BeOfStream("other");
   Run run = Replay();
   ASSERT_TRUE(run.status.ok()) << run.status.message();
   ASSERT_THAT(run.blocks, SizeIs(4));
-  EXPECT_FALSE(run.blocks[0].expected_digest);
+  for (uint64_t height = 1; height <= 4; ++height) {
+    const Block& block = run.blocks[height - 1];
+    EXPECT_FALSE(block.expected_digest);
+    EXPECT_EQ(block.position.source, "stream");
+    EXPECT_EQ(DecodeStreamPosition(block.position.state),
+              (StreamPosition{Height(height), stream_.digest(height), "demo"}));
+  }
+}
+
+TEST_F(ReplayStream, HomeOfAnotherStreamThatIsInterruptedAtAnyHeightContinuesThere) {
+  Fill(3, 2);
+  BeOfStream("other");
+  const std::vector<std::string> whole = Replay().described();
+  for (size_t kill = 0; kill <= 6; ++kill) {
+    StartAt(0);
+    BeOfStream("other");
+    positions_.clear();
+    Run first = Replay(kill);
+    std::vector<std::string> all = first.described();
+    for (const Block& block : first.blocks) Commit(block);
+    Run second = Replay();
+    ASSERT_TRUE(second.status.ok()) << kill << ": " << second.status.message();
+    EXPECT_EQ(second.progress.blocks_skipped, kill);
+    for (const std::string& block : second.described()) all.push_back(block);
+    EXPECT_EQ(all, whole) << kill;
+  }
+}
+
+TEST_F(ReplayStream, HomeOfAnotherStreamThatStandsByOtherBlocksIsRefused) {
+  Fill(2, 2);
+  BeOfStream("other");
+  const auto refused = [&](const std::string& why) {
+    Run run = Replay();
+    EXPECT_EQ(run.status.code(), StatusCode::kInvalid) << why;
+    EXPECT_THAT(run.status.message(),
+                AllOf(StartsWith("stream: "), HasSubstr("at height " + Text(start_.height) +
+                                                        " by other blocks; use an empty home")))
+        << why;
+    EXPECT_THAT(run.blocks, IsEmpty()) << why;
+  };
+  for (uint64_t height = 1; height <= 5; ++height) {
+    start_.height = Height(height);
+    positions_.clear();
+    refused("no position");
+    positions_ = {{"stream", EncodeReplayPosition({SourceKind::kLines, height, Digest()})}};
+    refused("a position in lines");
+    const auto at = [&](uint64_t taken, const std::string& stream) {
+      return EncodeStreamPosition(
+          {Height(taken), stream_.digest(std::min(taken, stream_.height())), stream});
+    };
+    positions_ = {{"stream", at(height - 1, "demo")}};
+    refused("another block on top");
+    positions_ = {{"stream", at(height, "third")}};
+    refused("a position in another stream");
+    positions_ = {{"another name", at(height, "demo")}};
+    refused("another source");
+  }
+  options_.source = "another name";
+  start_.height = Height(2);
+  positions_ = {{"another name", EncodeStreamPosition({Height(2), stream_.digest(2), "demo"})}};
+  EXPECT_THAT(Replay().described(), ElementsAre("set main h=3", "set main h=4"));
+}
+
+TEST_F(ReplayStream, AnotherHistoryOfTheStreamThatAHomeOfAnotherTookIsRefused) {
+  Fill(2, 2);
+  BeOfStream("other");
+  for (uint64_t height = 1; height <= 4; ++height) {
+    start_.height = Height(height);
+    positions_ = {{"stream", EncodeStreamPosition({Height(height), Sha256("another"), "demo"})}};
+    Run run = Replay();
+    EXPECT_EQ(run.status.code(), StatusCode::kInvalid) << height;
+    EXPECT_THAT(run.status.message(), HasSubstr("two histories of stream demo"));
+    EXPECT_THAT(run.blocks, IsEmpty());
+  }
+}
+
+TEST_F(ReplayStream, OneFileAndThenTheFolderAreOneSource) {
+  Fill(2, 2);
+  BeOfStream("other");
+  options_.path = stream_.file(0);
+  for (const Block& block : Replay().blocks) Commit(block);
+  options_.path = stream_.folder().string() + "/";
+  EXPECT_THAT(Replay().described(), ElementsAre("set main h=3", "set main h=4"));
+}
+
+TEST_F(ReplayStream, PositionThatCannotBeReadIsTheErrorOfTheStore) {
+  Fill(1, 2);
+  StartAt(1);
+  start_.find_position = [](std::string_view) -> Result<std::optional<DriverPosition>> {
+    return Error(StatusCode::kCorruption, "damaged");
+  };
+  EXPECT_EQ(Replay().status.message(), "damaged");
 }
 
 TEST_F(ReplayStream, AnotherHistoryOfTheSameStreamIsRefused) {
@@ -289,6 +410,15 @@ TEST_F(ReplayStream, SegmentIsRecognisedUnderAnyNameAndInAPipe) {
   writer.join();
   EXPECT_EQ(run.status.code(), StatusCode::kInvalid);
   EXPECT_THAT(run.status.message(), StartsWith(At("1:1") + "this is a segment of a stream"));
+}
+
+TEST_F(ReplayStream, FolderCalledLikeStandardInputIsNotTakenForIt) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::create_directory(folder_ / "-");
+  std::filesystem::current_path(folder_);
+  EXPECT_FALSE(IsStoredStream("-"));
+  EXPECT_TRUE(IsStoredStream("./-"));
+  std::filesystem::current_path(before);
 }
 
 TEST_F(ReplayStream, StopEndsItWithoutAnError) {
