@@ -246,36 +246,46 @@ Status KafkaSink::Deliver(const Batch& batch) {
     }
   }
   const bool alone = in_flight_.size() == 1;
-  // The host cancels what takes too long for it; the broker ends a transaction after its time-out.
-  const CallLimit limit =
-      Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10));
-  Status status = EndGroup(batch.height(), limit);
+  Status status = EndGroup(batch.height(), TransactionLimit());
   if (!status.ok()) return status;
   return alone ? Status::Ok() : Status::Pending();
 }
 
 Status KafkaSink::AddHeight(const Batch& batch) {
   lingering_ = false;
-  const CallLimit limit =
-      Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10));
+  const CallLimit limit = TransactionLimit();
   if (!producer_->open()) {
     if (Status status = producer_->Begin(limit); !status.ok()) return status;
     group_began_ = Clock::now();
+    last_topic_.clear();
   }
   in_flight_.push_back({batch.height(), batch.attempt()});
-  Status status = encoder_->Encode(batch, [&](const Record& record) {
-    const std::string topic = TopicOf(settings_, record.store);
-    if (Status ready = EnsureDataTopic(topic, limit); !ready.ok()) return ready;
-    group_.topics.insert(topic);
-    group_bytes_ += record.key.size() + (record.value ? record.value->size() : 0);
-    return producer_->Add(topic, record, limit);
-  });
+  Status status =
+      encoder_->Encode(batch, [&](const Record& record) { return AddRecord(record, limit); });
   if (!status.ok()) return status;
   group_.stream = stream_;
   group_.height = batch.height();
   group_.digest = batch.digest();
   group_.filtered = group_.filtered || batch.filtered();
   return status;
+}
+
+Status KafkaSink::AddRecord(const Record& record, const CallLimit& limit) {
+  const bool other_topic =
+      last_topic_.empty() || (settings_.topic_per_store() && record.store != last_store_);
+  if (other_topic) {
+    last_store_ = record.store;
+    last_topic_ = TopicOf(settings_, record.store);
+    if (Status status = EnsureDataTopic(last_topic_, limit); !status.ok()) return status;
+    group_.topics.insert(last_topic_);
+  }
+  group_bytes_ += record.key.size() + (record.value ? record.value->size() : 0);
+  return producer_->Add(last_topic_, record, limit);
+}
+
+// The host cancels what takes too long for it; the broker ends a transaction after its time-out.
+CallLimit KafkaSink::TransactionLimit() const {
+  return Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10));
 }
 
 bool KafkaSink::GroupIsFull(const Batch& batch) const {
@@ -373,8 +383,7 @@ void KafkaSink::Linger() {
       continue;
     }
     lingering_ = false;
-    Status status =
-        EndGroup(0, Limit(producer_->client()->transaction_timeout() + std::chrono::seconds(10)));
+    Status status = EndGroup(0, TransactionLimit());
     // What is not said by a nack.
     const bool broken = status.code() == SLUICE_FATAL || status.code() == SLUICE_FENCED;
     if (broken) host_.Fail(status.code(), status.text());

@@ -68,6 +68,8 @@ class KafkaSink {
   sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
   sluice::sdk::Status CheckBase(const sluice::sdk::AttachArgs& args) const;
   sluice::sdk::Status AddHeight(const sluice::sdk::Batch& batch);
+  sluice::sdk::Status AddRecord(const Record& record, const CallLimit& limit);
+  CallLimit TransactionLimit() const;
   bool GroupIsFull(const sluice::sdk::Batch& batch) const;
   // Stores `next` alone or after what is open.
   sluice::sdk::Status CommitPosition(const Position& next, const CallLimit& limit);
@@ -100,6 +102,8 @@ class KafkaSink {
   std::deque<InFlight> in_flight_;
   uint64_t group_bytes_ = 0;
   Clock::time_point group_began_;
+  std::string last_store_;  // of the last record, and its topic
+  std::string last_topic_;
   uint64_t alone_ = 0;  // a height that must not share its transaction: it was refused in a group
 
   std::thread linger_thread_;

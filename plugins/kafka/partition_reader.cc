@@ -20,26 +20,20 @@ struct DestroyMessage {
 }  // namespace
 
 Status PartitionReader::Open(Client* consumer, const std::string& topic, int32_t partition,
-                             Layout layout, const std::string& stream,
+                             int64_t low, int64_t end, Layout layout, const std::string& stream,
                              std::unique_ptr<PartitionReader>* out) {
   std::unique_ptr<PartitionReader> reader(
       new PartitionReader(consumer, topic, partition, layout, stream));
-  const CallLimit limit(kNoProgress, nullptr);
-  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  while (!limit.over() && code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    code = rd_kafka_query_watermark_offsets(consumer->raw(), topic.c_str(), partition,
-                                            &reader->low_, &reader->end_, 1000);
-    consumer->Poll(0);
-  }
+  reader->low_ = low;
+  reader->end_ = end;
+  reader->next_ = low;
   reader->handle_ = consumer->Topic(topic);
-  reader->next_ = reader->low_;
-  if (code == RD_KAFKA_RESP_ERR_NO_ERROR && reader->next_ < reader->end_) {
-    reader->started_ = rd_kafka_consume_start(reader->handle_, partition, reader->low_) == 0;
-    if (!reader->started_) code = rd_kafka_last_error();
-  }
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return Status::Retry("topic " + topic + ", partition " + std::to_string(partition) +
-                         " cannot be read: " + Describe(code) + consumer->Trouble());
+  if (low < end) {
+    reader->started_ = rd_kafka_consume_start(reader->handle_, partition, low) == 0;
+    if (!reader->started_) {
+      return Status::Retry("topic " + topic + ", partition " + std::to_string(partition) +
+                           " cannot be read: " + Describe(rd_kafka_last_error()));
+    }
   }
   *out = std::move(reader);
   return (*out)->Advance();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The records of one partition, from its beginning to where it ended when it was opened.
+// The records of one partition, between two offsets.
 // Threading: one thread. Ownership: borrows the consumer; ends its reading when destroyed.
 #pragma once
 
@@ -16,9 +16,10 @@ namespace sluice_kafka {
 
 class PartitionReader {
  public:
+  // From `low` to before `end`.
   static sluice::sdk::Status Open(Client* consumer, const std::string& topic, int32_t partition,
-                                  Layout layout, const std::string& stream,
-                                  std::unique_ptr<PartitionReader>* out);
+                                  int64_t low, int64_t end, Layout layout,
+                                  const std::string& stream, std::unique_ptr<PartitionReader>* out);
   ~PartitionReader();
   PartitionReader(const PartitionReader&) = delete;
   PartitionReader& operator=(const PartitionReader&) = delete;

@@ -15,6 +15,10 @@ namespace {
 constexpr int32_t kPartition = 0;
 // The sink's last record mostly stands near the end.
 constexpr int64_t kTail = 2000;
+// An answer takes a round trip; cut shorter, a busy broker would be asked again and again.
+constexpr int kOffsetsMs = 1000;
+// How long a committed transaction is given to become visible.
+constexpr std::chrono::seconds kSettleTime{5};
 
 struct DestroyMessage {
   void operator()(rd_kafka_message_t* message) const { rd_kafka_message_destroy(message); }
@@ -24,12 +28,12 @@ Status Unreadable(const std::string& topic, const std::string& why) {
   return Status::Retry("position topic " + topic + " cannot be read: " + why);
 }
 
-Status Offsets(Client* client, const std::string& topic, const CallLimit& limit, int64_t* low,
-               int64_t* high) {
+Status Offsets(Client* client, const std::string& topic, int32_t partition, const CallLimit& limit,
+               int64_t* low, int64_t* high) {
   rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
   while (!limit.over()) {
-    code = rd_kafka_query_watermark_offsets(client->raw(), topic.c_str(), kPartition, low, high,
-                                            limit.SliceMs());
+    code = rd_kafka_query_watermark_offsets(client->raw(), topic.c_str(), partition, low, high,
+                                            kOffsetsMs);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::Ok();
     const bool refused = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
                          code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
@@ -37,7 +41,7 @@ Status Offsets(Client* client, const std::string& topic, const CallLimit& limit,
     client->Poll(limit.SliceMs());
   }
   if (limit.cancelled()) return Status::Cancelled("the call was cancelled");
-  return Unreadable(topic, Describe(code) + client->Trouble());
+  return Status::Retry("topic " + topic + " cannot be read: " + Describe(code) + client->Trouble());
 }
 
 // One pass over a range of the partition.
@@ -114,7 +118,20 @@ Properties ReaderProperties() {
           {"auto.offset.reset", "error"}};
 }
 
-Status ReadPosition(Client* consumer, Client* producer, const std::string& topic,
+Status SettledOffsets(Client* consumer, Client* uncommitted, const std::string& topic,
+                      int32_t partition, const CallLimit& limit, int64_t* low, int64_t* end) {
+  int64_t written = 0;
+  Status status = Offsets(uncommitted, topic, partition, limit, low, &written);
+  const CallLimit settle(kSettleTime, nullptr);
+  while (status.ok()) {
+    status = Offsets(consumer, topic, partition, limit, low, end);
+    if (*end >= written || settle.over() || limit.over()) break;
+    consumer->Poll(50);
+  }
+  return status;
+}
+
+Status ReadPosition(Client* consumer, Client* uncommitted, const std::string& topic,
                     const std::string& key, ReadThrough through, const CallLimit& limit,
                     std::optional<Position>* position) {
   position->reset();
@@ -123,7 +140,12 @@ Status ReadPosition(Client* consumer, Client* producer, const std::string& topic
   if (!status.ok() || partitions == 0) return status;
   int64_t low = 0;
   int64_t end = 0;
-  status = Offsets(through == ReadThrough::kEnd ? producer : consumer, topic, limit, &low, &end);
+  if (through == ReadThrough::kSettled) {
+    status = SettledOffsets(consumer, uncommitted, topic, kPartition, limit, &low, &end);
+  } else {
+    Client* const asked = through == ReadThrough::kEnd ? uncommitted : consumer;
+    status = Offsets(asked, topic, kPartition, limit, &low, &end);
+  }
   if (!status.ok()) return status;
   bool found = false;
   const int64_t tail = std::max(low, end - kTail);

@@ -22,17 +22,25 @@
 namespace sluice_kafka {
 
 enum class ReadThrough {
-  kStable,  // the last stable offset: does not wait for open transactions
-  kEnd,     // everything written before the call; waits for open transactions of others
+  kStable,   // the last stable offset: does not wait for open transactions
+  kSettled,  // the same, once SettledOffsets has given it
+  kEnd,      // everything written before the call; waits for open transactions of others
 };
 
 // Properties of the consumer that these functions take: what is not committed is not seen.
 Properties ReaderProperties();
 
-// `producer` is asked for the end with uncommitted records; may be null with kStable. Nothing in
-// *position: no record, or the topic is missing. RETRY: not readable now.
-sluice::sdk::Status ReadPosition(Client* consumer, Client* producer, const std::string& topic,
+// `uncommitted`: a client that is asked for the end with uncommitted records; may be null with
+// kStable. Nothing in *position: no record, or the topic is missing. RETRY: not readable now.
+sluice::sdk::Status ReadPosition(Client* consumer, Client* uncommitted, const std::string& topic,
                                  const std::string& key, ReadThrough through,
                                  const CallLimit& limit, std::optional<Position>* position);
+
+// Where a partition begins, and its last stable offset. A committed transaction becomes visible one
+// partition after the other, so for a short time this waits until nothing before the present end is
+// undecided; a transaction that a dead writer has left open is not waited for any longer.
+sluice::sdk::Status SettledOffsets(Client* consumer, Client* uncommitted, const std::string& topic,
+                                   int32_t partition, const CallLimit& limit, int64_t* low,
+                                   int64_t* end);
 
 }  // namespace sluice_kafka

@@ -87,7 +87,7 @@ class Cursor : public ReadbackCursor {
         position_(std::move(position)),
         decoder_(settings.encoding, position_.plain_keys) {}
 
-  Status Open(uint64_t last_height) {
+  Status Open(Client* uncommitted, uint64_t last_height) {
     for (const std::string& topic : position_.topics) {
       int partitions = 0;
       Status status =
@@ -100,8 +100,14 @@ class Cursor : public ReadbackCursor {
       if (layout_ == Layout::kBlocks) partitions = 1;
       for (int32_t partition = 0; partition < partitions; ++partition) {
         std::unique_ptr<PartitionReader> reader;
-        status = PartitionReader::Open(consumer_.get(), topic, partition, layout_, position_.stream,
-                                       &reader);
+        int64_t low = 0;
+        int64_t end = 0;
+        status = SettledOffsets(consumer_.get(), uncommitted, topic, partition,
+                                CallLimit(kOpenTimeout, nullptr), &low, &end);
+        if (status.ok()) {
+          status = PartitionReader::Open(consumer_.get(), topic, partition, low, end, layout_,
+                                         position_.stream, &reader);
+        }
         if (!status.ok()) return status;
         merge_.Add(std::move(reader));
       }
@@ -234,10 +240,15 @@ Status OpenKafkaReadback(const ReadbackArgs& args, sluice::sdk::Host host, Readb
   std::unique_ptr<Client> consumer;
   Status status =
       Client::Open(RD_KAFKA_CONSUMER, settings, {}, BoundedReader(), host, nullptr, &consumer);
+  std::unique_ptr<Client> uncommitted;
+  if (status.ok()) {
+    status = Client::Open(RD_KAFKA_CONSUMER, settings, {},
+                          {{"isolation.level", "read_uncommitted"}}, host, nullptr, &uncommitted);
+  }
   if (!status.ok()) return status;
   std::optional<Position> stored;
-  status = ReadPosition(consumer.get(), nullptr, settings.position_topic,
-                        PositionKey(args.stream_id(), args.sink_name()), ReadThrough::kStable,
+  status = ReadPosition(consumer.get(), uncommitted.get(), settings.position_topic,
+                        PositionKey(args.stream_id(), args.sink_name()), ReadThrough::kSettled,
                         CallLimit(kOpenTimeout, nullptr), &stored);
   if (!status.ok()) return status;
 
@@ -251,7 +262,7 @@ Status OpenKafkaReadback(const ReadbackArgs& args, sluice::sdk::Host host, Readb
   }
   auto opened =
       std::make_unique<Cursor>(std::move(consumer), settings, stored.value_or(Position()));
-  if (!empty) status = opened->Open(args.last_height());
+  if (!empty) status = opened->Open(uncommitted.get(), args.last_height());
   if (!status.ok()) return status;
   info->first_height = empty ? 0 : opened->first_height();
   const bool filtered = stored && stored->filtered;

@@ -196,6 +196,18 @@ class Cluster:
             raise AssertionError(f"kcat {args}: {done.stderr.decode()}")
         return done
 
+    def read_settled(self, topic, count, **kwargs):
+        """Read, once `count` records are there: what is acked becomes visible to readers a little
+        later, one partition after the other. There may be more."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            rows = self.read(topic, **kwargs)
+            if len(rows) >= count:
+                return rows
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{topic}: {len(rows)} records, not {count}")
+            time.sleep(0.05)  # looks again; nothing is timed by it
+
     def read(self, topic, committed=True, fmt=r"%p\t%o\t%k\t%S\t%h\t%s\n"):
         """What a reader of the topic sees: a list of (partition, offset, key, size, headers, value).
         Keys and values must hold neither tabs nor newlines."""

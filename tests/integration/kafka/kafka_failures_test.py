@@ -57,10 +57,11 @@ class Kills(FollowingCase):
         # So that the end is soon reached, however slow the machine.
         last = min(len(blocks), position["height"] + 500)
         self.assertDone(home.run("replay", home.write_blocks(blocks[:last]), "--json"), 0)
-        rows = changes_of(self.cluster.read(home.stream))
-        self.assertEqual(len(rows), len(set(rows)))
         report = self.assertEqualInKafka(home)
-        self.assertEqual(sorted(rows), expected_changes(blocks[:report["height"]]))
+        expected = expected_changes(blocks[:report["height"]])
+        rows = changes_of(self.cluster.read_settled(home.stream, len(expected)))
+        self.assertEqual(len(rows), len(set(rows)))
+        self.assertEqual(sorted(rows), expected)
         self.assertEqual(home.position()["digest"], report["digest"])
 
     def test_broker_killed_in_a_transaction(self):

@@ -177,10 +177,11 @@ class KafkaCase(unittest.TestCase):
         self.assertTrue(report["equal"], report)
         return report
 
-    def assertHolds(self, home, blocks, committed=True):
+    def assertHolds(self, home, blocks):
         """The topic holds each change just once, in order."""
-        rows = self.cluster.read(home.settings["topic"], committed)
-        self.assertEqual(changes_of(rows), expected_changes(blocks))
+        expected = expected_changes(blocks)
+        rows = self.cluster.read_settled(home.settings["topic"], len(expected))
+        self.assertEqual(changes_of(rows), expected)
         return rows
 
 

@@ -53,7 +53,8 @@ class Changes(KafkaCase):
         home = self.home({"partitions": 4, "encoding": "protobuf"})
         blocks = make_blocks(1, 80, changes=20)
         self.assertDone(home.replay(blocks))
-        rows = self.cluster.read(home.stream, fmt=r"%p\t%o\t%k\t%S\t%h\t\n")
+        rows = self.cluster.read_settled(home.stream, len(expected_changes(blocks)),
+                                         fmt=r"%p\t%o\t%k\t%S\t%h\t\n")
         self.assertEqual({row[0] for row in rows}, {0, 1, 2, 3})
         partition_of = {}
         newest = {}
@@ -73,16 +74,18 @@ class Changes(KafkaCase):
         blocks = make_blocks(1, 30)
         self.assertDone(home.replay(blocks))
         for store in ("main", "orders"):
-            rows = self.cluster.read(f"{home.stream}.{store}")
-            self.assertEqual(changes_of(rows, plain_keys=True), expected_changes(blocks, store))
+            expected = expected_changes(blocks, store)
+            rows = self.cluster.read_settled(f"{home.stream}.{store}", len(expected))
+            self.assertEqual(changes_of(rows, plain_keys=True), expected)
         self.assertEqualInKafka(home)
 
     def test_a_sink_of_one_store_has_plain_keys(self):
         home = self.home(sink='stores = ["orders"]')
         blocks = make_blocks(1, 30)
         self.assertDone(home.replay(blocks))
-        rows = self.cluster.read(home.stream)
-        self.assertEqual(changes_of(rows, plain_keys=True), expected_changes(blocks, "orders"))
+        expected = expected_changes(blocks, "orders")
+        rows = self.cluster.read_settled(home.stream, len(expected))
+        self.assertEqual(changes_of(rows, plain_keys=True), expected)
         report = self.assertEqualInKafka(home)
         self.assertFalse(report["complete"])
 
@@ -96,7 +99,7 @@ class Changes(KafkaCase):
         self.assertDone(home.replay(blocks))
         report = self.assertEqualInKafka(home)
         self.assertEqual(report["stores"]["main"]["keys"], 2)
-        sizes = self.cluster.read(home.stream, fmt=r"%p\t%o\t\t%S\t\t\n")
+        sizes = self.cluster.read_settled(home.stream, 2, fmt=r"%p\t%o\t\t%S\t\t\n")
         self.assertTrue(all(row[3] > 0 for row in sizes), sizes)
 
     def test_two_thousand_changes_a_block_and_a_mebibyte(self):
