@@ -12,8 +12,12 @@ struct Row {
   std::string_view advice;
 };
 
-constexpr std::array<Row, 29> kRows = {{
+constexpr std::array<Row, 30> kRows = {{
     {"08", ErrorClass::kRetry, ""},
+    // How a column of another width answers a binary COPY.
+    {"08P01", ErrorClass::kOperator,
+     "a column does not have the type that docs/sinks/postgres.md gives it, or something between "
+     "sink and server does not speak the protocol"},
     {"22", ErrorClass::kOperator,
      "a column does not have the type that docs/sinks/postgres.md gives it, or a value does not "
      "fit it"},

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "postgres/group_writer.h"
 #include "postgres/provision.h"
@@ -60,6 +61,7 @@ Fault PostgresSink::StartUp(const StartArgs& args) {
   if (Fault fault = ParseSettings(args.settings(), &settings_); !fault.ok()) return fault;
   level_ = settings_.level();
   if (Fault fault = Connect(); !fault.ok()) return fault;
+  if (Fault fault = CheckNoneDropped(); !fault.ok()) return fault;
   if (Fault fault = Provision(settings_, FixedTables(settings_), &connection_); !fault.ok()) {
     return fault;
   }
@@ -75,12 +77,33 @@ Fault PostgresSink::StartUp(const StartArgs& args) {
                          std::to_string(epoch_) +
                          "; a newer start of the node, or another node, writes here");
   }
-  if (position_.height > 0 && !HeldKeeps(position_.keeps, settings_)) {
-    return Fault::Operator(connection_.name() + ": the sink stands at " + Height(position_.height) +
-                           " and has filled " + position_.keeps + " the settings ask for " +
+  return {};
+}
+
+Fault PostgresSink::CheckNoneDropped() {
+  const std::vector<Table> tables = FixedTables(settings_);
+  std::vector<std::string> missing;
+  if (Fault fault = MissingTables(settings_, tables, &connection_, &missing); !fault.ok()) {
+    return fault;
+  }
+  const auto is_missing = [&](const std::string& table) {
+    return std::find(missing.begin(), missing.end(), table) != missing.end();
+  };
+  if (is_missing(tables.front().name)) return {};
+  if (Fault fault = ReadPosition(); !fault.ok()) return fault;
+  if (position_.height == 0) return {};
+  const std::string stands =
+      connection_.name() + ": the sink stands at " + Height(position_.height) + " and ";
+  if (!HeldKeeps(position_.keeps, settings_)) {
+    return Fault::Operator(stands + "has filled " + position_.keeps + " the settings ask for " +
                            Keeps(settings_) +
                            " which would lack what came before: set the settings back, or start "
                            "the sink over");
+  }
+  for (const Table& table : tables) {
+    if (!table.written_from_the_start || !is_missing(table.name)) continue;
+    return Fault::Operator(stands + "its table " + Qualified(settings_, table.name) +
+                           " is gone: restore it, or start the sink over");
   }
   return {};
 }

@@ -48,6 +48,8 @@ class PostgresSink {
   // A connection with its session prepared; nothing to do where there is one.
   Fault Connect();
   Fault ReadPosition();
+  // A table that was dropped would come back empty, and nobody would notice.
+  Fault CheckNoneDropped();
   Fault EnsureStoreTable(std::string_view store);
   // Runs `step` again where it timed out on the lock of an older incarnation that could be ended.
   template <typename Step>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "postgres/provision.h"
 
+#include <utility>
+
 #include "postgres/sql_text.h"
 
 namespace sluice_postgres {
@@ -64,6 +66,7 @@ ProvisionPlan PlanProvision(const Settings& settings, const std::vector<Table>& 
     const auto there = found.find(table.name);
     if (there == found.end()) {
       plan.statements.push_back(CreateTableSql(settings, table));
+      plan.tables.push_back(table.name);
       continue;
     }
     for (const Column& column : table.columns) {
@@ -83,6 +86,14 @@ ProvisionPlan PlanProvision(const Settings& settings, const std::vector<Table>& 
     }
   }
   return plan;
+}
+
+Fault MissingTables(const Settings& settings, const std::vector<Table>& tables,
+                    Connection* connection, std::vector<std::string>* missing) {
+  ProvisionPlan plan;
+  Fault fault = Look(settings, tables, connection, &plan);
+  *missing = std::move(plan.tables);
+  return fault;
 }
 
 Fault Provision(const Settings& settings, const std::vector<Table>& tables,

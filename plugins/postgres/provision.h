@@ -22,12 +22,17 @@ using FoundTables = std::map<std::string, std::map<std::string, std::string>>;
 
 struct ProvisionPlan {
   std::vector<std::string> statements;  // that make what is missing
+  std::vector<std::string> tables;      // that are missing as a whole
   std::string wrong;                    // what cannot be mended by adding something; or empty
 };
 
 // Pure: what is to be done so that `tables` are there.
 ProvisionPlan PlanProvision(const Settings& settings, const std::vector<Table>& tables,
                             bool schema_found, const FoundTables& found);
+
+// The tables that are missing, without making any.
+Fault MissingTables(const Settings& settings, const std::vector<Table>& tables,
+                    Connection* connection, std::vector<std::string>* missing);
 
 Fault Provision(const Settings& settings, const std::vector<Table>& tables, Connection* connection);
 

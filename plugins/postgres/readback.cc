@@ -11,8 +11,8 @@
 #include "postgres/connection.h"
 #include "postgres/copy_encoder.h"
 #include "postgres/position.h"
+#include "postgres/readback_sql.h"
 #include "postgres/settings.h"
-#include "postgres/sql_text.h"
 #include "postgres/tables.h"
 
 namespace sluice_postgres {
@@ -28,8 +28,6 @@ using sluice::sdk::Text;
 namespace {
 
 constexpr char kUndefinedTable[] = "42P01";
-constexpr uint16_t kStateFields = 3;
-constexpr uint16_t kChangeFields = 12;
 
 // What both readings share: the connection with its open COPY.
 class Reading {
@@ -59,7 +57,9 @@ class Reading {
       if (done_) {
         // Whether the server came to the end, or gave up on the way.
         PgResult result;
-        *fault = connection_->Next(&result);
+        do {
+          *fault = connection_->Next(&result);
+        } while (fault->ok() && result != nullptr);
         return false;
       }
       if (!row->Parse(message, field_count_)) {
@@ -72,6 +72,8 @@ class Reading {
     return false;
   }
   const std::string& name() const { return connection_->name(); }
+  // After the end.
+  Connection* connection() { return connection_.get(); }
 
  private:
   std::unique_ptr<Connection> connection_;
@@ -114,7 +116,9 @@ struct HeldChange {
 // in each of its rows.
 class ChangesCursor : public ReadbackCursor {
  public:
-  explicit ChangesCursor(Reading reading) : reading_(std::move(reading)) {}
+  // `difference`: the query that compares the state with the changes, or empty.
+  ChangesCursor(Reading reading, std::string difference)
+      : reading_(std::move(reading)), difference_(std::move(difference)) {}
   Fault Begin(const std::string& select) {
     Fault fault = reading_.Begin(select);
     if (fault.ok()) fault = Advance();
@@ -123,7 +127,7 @@ class ChangesCursor : public ReadbackCursor {
 
   Status Next(ReadbackItem* item) override {
     item->kind = SLUICE_READBACK_END;
-    if (!has_row_) return Status::Ok();
+    if (!has_row_) return CheckState().status();
     const HeightRow height = row_;
     changes_.clear();
     while (has_row_ && row_.height == height.height) {
@@ -151,6 +155,22 @@ class ChangesCursor : public ReadbackCursor {
     uint64_t change_count = 0;
     bool has_change = false;
   };
+
+  // Both tables are there for readers, so both are checked: the state within the server, which has
+  // it and the changes in the same snapshot.
+  Fault CheckState() {
+    const std::string sql = std::exchange(difference_, {});
+    if (sql.empty()) return {};
+    PgResult result;
+    Fault fault = reading_.connection()->Execute(
+        "SET LOCAL enable_sort = on; SET LOCAL enable_hashjoin = on; " + sql, &result);
+    if (!fault.ok()) return fault.WithContext("comparing the state with the changes");
+    if (Field(result, 0, 0) == "0") return {};
+    return Fault::Broken(reading_.name() + ": the state table is not what the changes give: " +
+                         std::string(Field(result, 0, 0)) + " keys differ, one of them in store " +
+                         std::string(Field(result, 0, 1)) + ": key 0x" +
+                         std::string(Field(result, 0, 2)));
+  }
 
   Fault Advance() {
     has_row_ = false;
@@ -205,6 +225,7 @@ class ChangesCursor : public ReadbackCursor {
   }
 
   Reading reading_;
+  std::string difference_;
   bool has_row_ = false;
   HeightRow row_;
   HeldChange change_;
@@ -212,35 +233,13 @@ class ChangesCursor : public ReadbackCursor {
   std::vector<sluice_change> given_;
 };
 
-std::string ChangesSelect(const Settings& settings, const SinkKey& key, uint64_t first,
-                          uint64_t last) {
-  const uint64_t last_bigint = std::min<uint64_t>(last, INT64_MAX);
-  return "SELECT h.height, h.digest, h.filtered, h.changes, c.seq IS NOT NULL, c.seq, c.tx, c.op,"
-         " c.store, c.key, c.value, c.old_value FROM " +
-         HeightsTable(settings) + " AS h LEFT JOIN " + ChangesTable(settings) +
-         " AS c ON c.stream = h.stream AND c.sink = h.sink AND c.height = h.height WHERE " +
-         key.Where("h.") + " AND h.height BETWEEN " + std::to_string(first) + " AND " +
-         std::to_string(last_bigint) + " ORDER BY h.height, c.seq";
-}
-
-// The tables of all stores that this sink may have rows in, found by their name.
-Fault StoreTablesSelect(const Settings& settings, const SinkKey& key, Connection* connection,
-                        std::string* select) {
-  const std::string prefix = settings.state_table + "_";
+Fault ReadStoreTables(const Settings& settings, Connection* connection,
+                      std::vector<std::string>* tables) {
   PgResult result;
-  Fault fault = connection->Execute(
-      "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-      " ON n.oid = c.relnamespace WHERE n.nspname = " +
-          QuoteText(settings.schema) +
-          " AND c.relkind IN ('r', 'p') AND pg_catalog.left(c.relname::text, " +
-          std::to_string(prefix.size()) + ") = " + QuoteText(prefix) + " ORDER BY c.relname",
-      &result);
+  Fault fault = connection->Execute(StoreTablesSelect(settings), &result);
   if (!fault.ok()) return fault;
   for (int row = 0; row < PQntuples(result.get()); ++row) {
-    const std::string table(Field(result, row, 0));
-    if (!select->empty()) *select += " UNION ALL ";
-    *select += "SELECT " + QuoteText(table.substr(prefix.size())) + "::text, key, value FROM " +
-               Qualified(settings, table) + " WHERE " + key.Where();
+    tables->emplace_back(Field(result, row, 0));
   }
   return {};
 }
@@ -285,30 +284,38 @@ Fault Open(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
     fault = Fault::None();
   }
   std::string select;
+  std::string difference;
   if (fault.ok() && guard.found) {
     if (guard.height != 0) position.SetAt(key.stream, guard.epoch, guard.height, guard.digest);
     info->first_height = guard.height > guard.base_height ? guard.base_height + 1 : 0;
-    if (!from_state) {
+    std::vector<std::string> store_tables;
+    if (settings.state && settings.table_per_store) {
+      fault = ReadStoreTables(settings, connection.get(), &store_tables);
+    }
+    const std::string state =
+        settings.state ? StateSelect(settings, key, store_tables) : std::string();
+    if (from_state) {
+      select = state;
+    } else if (fault.ok()) {
       fault = FirstHeight(settings, key, guard.base_height, connection.get(), &info->first_height);
       if (info->first_height != 0) {
         select = ChangesSelect(settings, key, info->first_height, args.last_height());
       }
-    } else if (settings.table_per_store) {
-      fault = StoreTablesSelect(settings, key, connection.get(), &select);
-    } else {
-      select =
-          "SELECT store, key, value FROM " + StateTable(settings, "") + " WHERE " + key.Where();
+      if (settings.readback == ReadbackSource::kBoth && !state.empty()) {
+        difference = StateDifferenceSelect(settings, key, guard.base_height, state);
+      }
     }
     info->flags = (guard.filtered ? SLUICE_READBACK_FILTERED : 0) |
                   (info->first_height > 1 ? SLUICE_READBACK_TRUNCATED : 0);
   }
   if (!fault.ok()) return fault;
   if (from_state) {
-    auto made = std::make_unique<StateCursor>(Reading(std::move(connection), kStateFields));
+    auto made = std::make_unique<StateCursor>(Reading(std::move(connection), kStateSelectFields));
     fault = made->Begin(select);
     *cursor = std::move(made);
   } else {
-    auto made = std::make_unique<ChangesCursor>(Reading(std::move(connection), kChangeFields));
+    auto made = std::make_unique<ChangesCursor>(
+        Reading(std::move(connection), kChangesSelectFields), std::move(difference));
     fault = made->Begin(select);
     *cursor = std::move(made);
   }

@@ -89,8 +89,9 @@ void ReadReadback(Reader* reader, Settings* settings) {
   if (text == "state" && !settings->state) {
     return reader->Fail("readback", "no state is kept; set state = true");
   }
-  const bool state = text == "state" || (text == "auto" && !settings->changes);
-  settings->readback = state ? ReadbackSource::kState : ReadbackSource::kChanges;
+  settings->readback = ReadbackSource::kBoth;
+  if (text == "state" || !settings->changes) settings->readback = ReadbackSource::kState;
+  if (text == "changes" || !settings->state) settings->readback = ReadbackSource::kChanges;
 }
 
 Fault CheckTogether(const Settings& settings, uint64_t connections) {

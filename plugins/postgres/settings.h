@@ -16,7 +16,7 @@ namespace sluice_postgres {
 
 enum class ValueForm { kBytes, kText, kJsonb };
 enum class OnBadValue { kHalt, kNull, kSkip };
-enum class ReadbackSource { kChanges, kState };
+enum class ReadbackSource { kBoth, kChanges, kState };
 
 struct Settings {
   std::string conninfo;
@@ -35,7 +35,7 @@ struct Settings {
   std::chrono::milliseconds idle_in_transaction_timeout{10'000};
   std::map<std::string, ValueForm, std::less<>> value_as;
   OnBadValue on_bad_value = OnBadValue::kHalt;
-  ReadbackSource readback = ReadbackSource::kChanges;
+  ReadbackSource readback = ReadbackSource::kBoth;
 
   // The level that a commit with these settings gives.
   int32_t level() const;

@@ -93,7 +93,8 @@ std::vector<Table> FixedTables(const Settings& settings) {
                        {"store", "text", false, ""},
                        {"key", "bytea", false, ""},
                        {"reason", "text", false, ""}},
-                      {"stream", "sink", "height", "seq"}});
+                      {"stream", "sink", "height", "seq"},
+                      false});
   }
   return tables;
 }

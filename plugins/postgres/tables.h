@@ -32,9 +32,11 @@ struct Table {
   std::string name;
   std::vector<Column> columns;
   std::vector<std::string> key;
+  // False for one that a change of the settings may add later.
+  bool written_from_the_start = true;
 };
 
-// All but the state tables of single stores.
+// All but the state tables of single stores; sluice_position is the first.
 std::vector<Table> FixedTables(const Settings& settings);
 Table StoreTable(const Settings& settings, std::string_view store);
 std::string StoreTableName(const Settings& settings, std::string_view store);

@@ -10,10 +10,10 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import postgres_server  # noqa: E402
-from sluice_home import Home, block, delete_op, set_op, wait_until  # noqa: E402
+from sluice_home import SLUICE, Home, block, delete_op, environment, set_op, wait_until  # noqa: E402
 
-__all__ = ["Home", "PostgresHome", "ServerTest", "block", "blocks", "delete_op", "set_op",
-           "wait_until"]
+__all__ = ["Home", "PostgresHome", "SLUICE", "ServerTest", "block", "blocks", "delete_op",
+           "environment", "set_op", "wait_until"]
 
 CONFIG = """
 [node]
@@ -64,7 +64,7 @@ class PostgresHome(Home):
         super().__init__(None)
         self.server = server
         self.text = {"sink": sink, "stores": stores, "level": level, "ack_timeout": ack_timeout}
-        self.conninfo = conninfo or server.conninfo()
+        self.conninfo = server.conninfo() if conninfo is None else conninfo
         self.set(settings or {})
 
     def set(self, settings, **text):
@@ -129,7 +129,7 @@ class ServerTest(unittest.TestCase):
 
     def position(self, sink="pg"):
         rows = self.server.sql("SELECT height, epoch, encode(digest, 'hex') FROM "
-                               f"sluice.sluice_position WHERE sink = '{sink}'")
+                               f"sluice.sluice_position WHERE sink = '{sink}'", check=False)
         if not rows:
             return None
         return {"height": int(rows[0][0]), "epoch": int(rows[0][1]), "digest": rows[0][2]}

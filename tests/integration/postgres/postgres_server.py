@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real PostgreSQL server for tests: a folder of its own, a free port of 127.0.0.1, fsync on.
 
-initdb costs seconds, so it is done once a run, into a template that each server copies. Where the
+initdb costs seconds, so it is done once a build folder, into a template that each server copies. Where the
 tests run as root the server runs as `postgres`, because initdb refuses root.
 """
 
 import atexit
+import fcntl
 import glob
 import os
 import pathlib
@@ -19,7 +20,8 @@ import time
 USER = "app"
 # With characters that a URI, a conninfo or a message could get wrong.
 PASSWORD = "s3cret pass'w0rd"
-DEADLINE_SECONDS = 60
+# Much longer than anything takes: a deadline that is met means a hang, not a busy machine.
+DEADLINE_SECONDS = 240
 
 _template = None
 
@@ -63,18 +65,47 @@ def _folder():
     return folder
 
 
+def _make_template(data):
+    password = data.parent / "password"
+    password.write_text(PASSWORD + "\n")
+    password.chmod(0o644)
+    _run([binaries() / "initdb", "-D", data, "-U", USER, "--auth-local=trust",
+          "--auth-host=scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--no-locale", "-k",
+          "-N"])
+
+
+def _kept_template():
+    """The template in the build folder, which outlives this process; None where the user of the
+    server cannot get there."""
+    build = os.environ.get("SLUICE_BUILD_DIR")
+    if build is None:
+        return None
+    root = pathlib.Path(build) / "tests" / "postgres-template"
+    root.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        shutil.chown(root, "postgres", "postgres")
+    reached = subprocess.run(_as_owner(["test", "-w", root]), cwd="/", check=False)
+    if reached.returncode != 0:
+        return None
+    # Tests that run side by side make it once; a half-made one of a killed test is no template.
+    with open(root / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "complete").exists():
+            shutil.rmtree(root / "data", ignore_errors=True)
+            _make_template(root / "data")
+            (root / "complete").touch()
+    return root / "data"
+
+
 def template():
-    """The data folder that every server of this run begins with a copy of."""
+    """The data folder that every server begins with a copy of."""
     global _template
+    if _template is None:
+        _template = _kept_template()
     if _template is None:
         root = _folder()
         atexit.register(shutil.rmtree, root, ignore_errors=True)
-        password = root / "password"
-        password.write_text(PASSWORD + "\n")
-        password.chmod(0o644)
-        _run([binaries() / "initdb", "-D", root / "data", "-U", USER, "--auth-local=trust",
-              "--auth-host=scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--no-locale",
-              "-k", "-N"])
+        _make_template(root / "data")
         _template = root / "data"
     return _template
 
@@ -107,7 +138,7 @@ class PostgresServer:
         # stdout is a file: the server would hold a pipe open.
         with open("/dev/null", "wb") as nothing:
             done = subprocess.run(
-                _as_owner([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "30", "-l", self.log,
+                _as_owner([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "120", "-l", self.log,
                            "-o", options, "start"]),
                 stdout=nothing, stderr=nothing, stdin=subprocess.DEVNULL, cwd="/",
                 timeout=DEADLINE_SECONDS)
@@ -123,7 +154,7 @@ class PostgresServer:
 
     def stop(self, mode="fast"):
         if self.pid() is not None:
-            _run([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "30", "-m", mode, "stop"])
+            _run([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "120", "-m", mode, "stop"])
 
     def kill(self):
         """kill -9 of the postmaster and of all that it started, as a power cut of the machine would
@@ -138,6 +169,10 @@ class PostgresServer:
             except ProcessLookupError:
                 pass
         self._wait_gone(pid, *children)
+        # Where nobody collects the dead process, its number is taken, and a start would believe it
+        # alive.
+        for name in (self.data / "postmaster.pid", self.root / f".s.PGSQL.{self.port}.lock"):
+            name.unlink(missing_ok=True)
 
     def children(self):
         listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.pid())],

@@ -60,6 +60,24 @@ class Stream(ServerTest):
         self.assertEqual(outcome.code, 1, outcome)
         self.assertIn("height 33 has", outcome.err)
 
+    def test_verify_compares_the_two_where_both_are_kept(self):
+        home = self.home()
+        self.replayed(home, blocks(1, 30))
+        for change in ("UPDATE sluice.state SET value = 'wrong' WHERE key = 'k5'",
+                       "DELETE FROM sluice.state WHERE key = 'k5'",
+                       "INSERT INTO sluice.state SELECT stream, sink, store, 'more', value, height,"
+                       " seq FROM sluice.state WHERE key = 'm1'"):
+            with self.subTest(change=change):
+                saved = "CREATE TABLE sluice.saved AS TABLE sluice.state; "
+                self.server.sql(saved + change)
+                outcome = home.verify()
+                self.assertEqual(outcome.code, 1, outcome)
+                self.assertIn("the state table is not what the changes give: 1 keys differ",
+                              outcome.err)
+                self.server.sql("TRUNCATE sluice.state; INSERT INTO sluice.state TABLE sluice.saved;"
+                                " DROP TABLE sluice.saved")
+        self.assert_equal(home)
+
     def test_keys_and_values_are_any_bytes(self):
         home = self.home()
         every = bytes(range(256))

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "postgres/readback_sql.h"
+
+#include <algorithm>
+
+#include "postgres/sql_text.h"
+#include "postgres/tables.h"
+
+namespace sluice_postgres {
+
+std::string ChangesSelect(const Settings& settings, const SinkKey& key, uint64_t first,
+                          uint64_t last) {
+  const uint64_t last_bigint = std::min<uint64_t>(last, INT64_MAX);
+  return "SELECT h.height, h.digest, h.filtered, h.changes, c.seq IS NOT NULL, c.seq, c.tx, c.op,"
+         " c.store, c.key, c.value, c.old_value FROM " +
+         HeightsTable(settings) + " AS h LEFT JOIN " + ChangesTable(settings) +
+         " AS c ON c.stream = h.stream AND c.sink = h.sink AND c.height = h.height WHERE " +
+         key.Where("h.") + " AND h.height BETWEEN " + std::to_string(first) + " AND " +
+         std::to_string(last_bigint) + " ORDER BY h.height, c.seq";
+}
+
+std::string StateSelect(const Settings& settings, const SinkKey& key,
+                        const std::vector<std::string>& store_tables) {
+  if (!settings.table_per_store) {
+    return "SELECT store, key, value FROM " + StateTable(settings, "") + " WHERE " + key.Where();
+  }
+  std::string select;
+  for (const std::string& table : store_tables) {
+    if (!select.empty()) select += " UNION ALL ";
+    select += "SELECT " + QuoteText(table.substr(settings.state_table.size() + 1)) +
+              "::text AS store, key, value FROM " + Qualified(settings, table) + " WHERE " +
+              key.Where();
+  }
+  return select;
+}
+
+std::string StoreTablesSelect(const Settings& settings) {
+  const std::string prefix = settings.state_table + "_";
+  return "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+         " ON n.oid = c.relnamespace WHERE n.nspname = " +
+         QuoteText(settings.schema) +
+         " AND c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname::text, " +
+         QuoteText(prefix) + ") ORDER BY c.relname";
+}
+
+std::string StateDifferenceSelect(const Settings& settings, const SinkKey& key, uint64_t base,
+                                  const std::string& state) {
+  const bool skips = settings.on_bad_value == OnBadValue::kSkip && !settings.value_as.empty();
+  std::string sql =
+      "SELECT pg_catalog.count(*), pg_catalog.min(store),"
+      " pg_catalog.min(pg_catalog.encode(key, 'hex')) FROM (SELECT DISTINCT ON (store, key)"
+      " store, key, op, value, height, seq FROM " +
+      ChangesTable(settings) + " WHERE " + key.Where() + " AND height > " + std::to_string(base) +
+      " ORDER BY store, key, height DESC, seq DESC) AS latest " + (base == 0 ? "FULL" : "LEFT") +
+      " JOIN (" + state +
+      ") AS held USING (store, key) WHERE (coalesce(latest.op = 'set', false)"
+      " <> (held.value IS NOT NULL) OR held.value <> latest.value)";
+  // A key that was left out on purpose.
+  if (skips) {
+    sql += " AND NOT EXISTS (SELECT 1 FROM " + BadValuesTable(settings) + " AS bad WHERE " +
+           key.Where("bad.") + " AND bad.height = latest.height AND bad.seq = latest.seq)";
+  }
+  return sql;
+}
+
+}  // namespace sluice_postgres

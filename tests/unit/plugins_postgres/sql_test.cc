@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "postgres/group_writer.h"
+#include "postgres/position.h"
+#include "postgres/sql_text.h"
+#include "postgres/tables.h"
+
+namespace sluice_postgres {
+namespace {
+
+using std::string_literals::operator""s;
+
+TEST(SqlText, NothingGetsOutOfItsQuotes) {
+  EXPECT_EQ(QuoteIdentifier("a\"; DROP TABLE x; --"), "\"a\"\"; DROP TABLE x; --\"");
+  EXPECT_EQ(QuoteText("it's \\ '"), "'it''s \\ '''");
+  EXPECT_EQ(QuoteBytes("\0\xff'"s), "'\\x00ff27'::bytea");
+}
+
+TEST(SqlText, IdentifiersThatPostgresWouldCutAreWrong) {
+  EXPECT_EQ(WrongIdentifier(std::string(63, 'a')), "");
+  EXPECT_NE(WrongIdentifier(std::string(64, 'a')), "");
+  EXPECT_NE(WrongIdentifier(""), "");
+  EXPECT_NE(WrongIdentifier("a\0b"s), "");
+}
+
+TEST(GuardRow, MovesOnlyFromTheExpectedPlaceAndEpoch) {
+  sluice_digest from{};
+  sluice_digest to{};
+  to.bytes[31] = 1;
+  const std::string sql = AdvanceGuardSql(Settings(), {"demo", "it's"}, 7, 11, from, 20, to, false);
+  EXPECT_NE(sql.find("SET height = 20"), std::string::npos) << sql;
+  EXPECT_NE(sql.find("sink = 'it''s' AND height = 10 AND digest = '\\x" + std::string(64, '0')),
+            std::string::npos)
+      << sql;
+  EXPECT_NE(sql.find("AND epoch <= 7"), std::string::npos) << sql;
+  EXPECT_EQ(sql.find("filtered"), std::string::npos) << sql;
+}
+
+TEST(SinkKey, ApplicationNameFitsAndTellsSinksAndEpochsApart) {
+  const SinkKey key{std::string(63, 's'), std::string(63, 'n')};
+  const std::string name = key.ApplicationName(UINT64_C(9223372036854775807));
+  EXPECT_LE(name.size(), kIdentifierBytesMax);
+  EXPECT_EQ(name.rfind(key.ApplicationPrefix() + "9223372036854775807/", 0), 0U) << name;
+  EXPECT_NE(SinkKey({"a", "b"}).ApplicationPrefix(), SinkKey({"a", "c"}).ApplicationPrefix());
+  EXPECT_NE(SinkKey({"a", "b"}).ApplicationPrefix(), SinkKey({"c", "b"}).ApplicationPrefix());
+}
+
+TEST(StateSql, TypedColumnsOnlyWhereAStoreAsksForThem) {
+  Settings settings;
+  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "").find("value_"), std::string::npos);
+  settings.value_as["orders"] = ValueForm::kJsonb;
+  EXPECT_NE(UpsertSql(settings, {"s", "n"}, "").find("value_jsonb"), std::string::npos);
+  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "").find("value_text"), std::string::npos);
+  settings.table_per_store = true;
+  EXPECT_NE(UpsertSql(settings, {"s", "n"}, "orders").find("\"sluice\".\"state_orders\""),
+            std::string::npos);
+  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "main").find("value_jsonb"), std::string::npos);
+  EXPECT_NE(DeleteSql(settings, {"s", "n"}, "main").find("staged.store = 'main'"),
+            std::string::npos);
+}
+
+TEST(Keeps, ATableSwitchedOnLaterIsNotHeld) {
+  Settings both;
+  Settings changes;
+  changes.state = false;
+  EXPECT_TRUE(HeldKeeps(Keeps(both), both));
+  EXPECT_TRUE(HeldKeeps(Keeps(both), changes));
+  EXPECT_FALSE(HeldKeeps(Keeps(changes), both));
+  Settings renamed = both;
+  renamed.state_table = "state2";
+  EXPECT_FALSE(HeldKeeps(Keeps(both), renamed));
+  EXPECT_FALSE(HeldKeeps(Keeps(renamed), both));
+  Settings per_store = both;
+  per_store.table_per_store = true;
+  EXPECT_FALSE(HeldKeeps(Keeps(both), per_store));
+  EXPECT_FALSE(HeldKeeps("", both));
+}
+
+}  // namespace
+}  // namespace sluice_postgres
