@@ -32,7 +32,11 @@ ErrorAction ClassifyRecordError(rd_kafka_resp_err_t code) {
   if (IsFenced(code)) return ErrorAction::kFenced;
   if (IsRefusedContent(code)) return ErrorAction::kReject;
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) return ErrorAction::kAgain;
-  if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__STATE) {
+  // A topic that is gone: a start looks at the topics, and names it.
+  const bool unknown_topic = code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+                             code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+                             code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  if (unknown_topic || code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__STATE) {
     return ErrorAction::kRestart;
   }
   return ErrorAction::kAbort;

@@ -48,6 +48,8 @@ TEST(KafkaErrors, EachRecordErrorHasItsAction) {
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__QUEUE_FULL), ErrorAction::kAgain);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__FATAL), ErrorAction::kRestart);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH), ErrorAction::kFenced);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC), ErrorAction::kRestart);
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), ErrorAction::kRestart);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT), ErrorAction::kAbort);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), ErrorAction::kAbort);
 }
