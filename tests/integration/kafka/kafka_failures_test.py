@@ -37,8 +37,13 @@ class Kills(FollowingCase):
         node = self.cluster.nodes[0]
         kills = {"node": 0, "broker": 0}
         for kill in range(KILLS):
+            attached = home.log().count("sink orders: attached")
             process = home.start("replay", path, "--json")
-            time.sleep(rng.uniform(0.05, 1.6))
+            if rng.random() < 0.75:
+                # While it writes; else at any moment of its start.
+                wait_until("the sink is attached", lambda: process.poll() is not None or
+                           home.log().count("sink orders: attached") > attached)
+            time.sleep(rng.uniform(0, 0.7))
             if kill % 5 == 4:
                 node.kill()
                 kills["broker"] += 1
@@ -53,6 +58,7 @@ class Kills(FollowingCase):
                 kills["node"] += 1
             process.wait()
         position = home.position() or {"height": 0}
+        self.assertGreater(position["height"], 0)
         print(f"kills survived: {kills}, at height {position['height']}", flush=True)
         # So that the end is soon reached, however slow the machine.
         last = min(len(blocks), position["height"] + 500)

@@ -51,7 +51,8 @@ class KafkaHome(Home):
         self.settings = {"brokers": cluster.brokers, "topic": stream, "encoding": "json"}
         self.settings.update(settings or {})
         if cluster.client:
-            self.settings.setdefault("producer", {}).update(cluster.client)
+            # The case's own credentials win.
+            self.settings["producer"] = {**cluster.client, **self.settings.get("producer", {})}
         super().__init__(f"""
 [node]
 stream_id = "{stream}"
