@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real PostgreSQL server for tests: a folder of its own, a free port of 127.0.0.1, fsync on.
 
-initdb costs seconds, so it is done once a build folder, into a template that each server copies. Where the
-tests run as root the server runs as `postgres`, because initdb refuses root.
+initdb costs seconds, so it is done once a build folder, into a template that each server copies.
+Where the tests run as root the server runs as `postgres`, because initdb refuses root.
 """
 
 import atexit

@@ -62,8 +62,9 @@ class HeightGroupTest : public ::testing::Test {
       const std::string store = take(row.TakeBytes());
       const std::string key = take(row.TakeBytes());
       const std::string value = take(row.TakeBytes());
-      const std::string place =
-          "@" + std::to_string(row.TakeInt64()) + "." + std::to_string(row.TakeInt32());
+      const int64_t height = row.TakeInt64();
+      const int32_t sequence = row.TakeInt32();
+      const std::string place = "@" + std::to_string(height) + "." + std::to_string(sequence);
       const std::string_view form = row.TakeBytes();
       size += 12 + 8 + 6;
       out.push_back(form.back() == 0 ? "-" + store + "/" + key + place
