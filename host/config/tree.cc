@@ -20,9 +20,10 @@ ConfigNode Make(NodeKind kind, SourcePosition at) {
 }
 
 bool LooksLikeCredential(std::string_view key) {
-  static constexpr std::array<std::string_view, 9> kParts = {
-      "password", "passwd",     "passphrase", "secret",     "token",
-      "conninfo", "credential", "api_key",    "private_key"};
+  // key.pem, oauthbearer: librdkafka's ssl.key.pem, sasl.oauthbearer.config.
+  static constexpr std::array<std::string_view, 11> kParts = {
+      "password",   "passwd",  "passphrase",  "secret",  "token",      "conninfo",
+      "credential", "api_key", "private_key", "key.pem", "oauthbearer"};
   std::string lower(key);
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -51,7 +51,8 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
     return status;
   }
   plain_keys_ = settings_.topic_per_store() || args.raw()->store_count == 1;
-  const CallLimit limit = Limit(args.deadline());
+  // Short of the deadline, so that what is in the way is still said.
+  const CallLimit limit = Limit(args.deadline() * 4 / 5);
   // The producer first: librdkafka checks the settings with it, without any broker.
   Status status = Producer::Open(settings_, key(), host_, &producer_);
   if (status.ok()) {

@@ -38,15 +38,23 @@ def make_certificates():
 
 
 def format_storage(node):
-    """SCRAM credentials are part of the storage's first records."""
+    """SCRAM needs a newer metadata version than what an unformatted node begins with."""
     done = subprocess.run(
         ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", f"{SERVERS / 'kafka' / VERSION}/*",
          "kafka.tools.StorageTool", "format", "-t", node.cluster.id,
-         "-c", node.folder / "server.properties", "--add-scram",
-         f"SCRAM-SHA-512=[name=scram,password={PASSWORDS['scram']}]"],
-        capture_output=True, timeout=300)
+         "-c", node.folder / "server.properties"], capture_output=True, timeout=300)
     if done.returncode != 0:
         raise AssertionError(done.stdout.decode() + done.stderr.decode())
+
+
+def admin_config():
+    config = FILES / "admin.properties"
+    config.write_text(
+        "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n"
+        "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
+        f'username="admin" password="{PASSWORDS["admin"]}";\n'
+        f"ssl.truststore.type=PEM\nssl.truststore.location={FILES}/ca.pem\n")
+    return config
 
 
 def client(user, mechanism="PLAIN", authority="ca.pem", password=None):
@@ -103,6 +111,9 @@ class Secure(FollowingCase):
         self.streams_as(client("sluice"))
 
     def test_scram_over_tls(self):
+        self.cluster.tool("kafka.admin.ConfigCommand", "--alter", "--entity-type", "users",
+                          "--entity-name", "scram", "--add-config",
+                          f"SCRAM-SHA-512=[password={PASSWORDS['scram']}]", config=admin_config())
         self.streams_as(client("scram", "SCRAM-SHA-512"))
 
     def test_a_wrong_password_is_said_and_not_shown(self):
@@ -120,20 +131,14 @@ class Secure(FollowingCase):
             lambda s: s if s and "uthorization" in str(s["last_error"]) else None)(
                 self.status_of(home)))
         self.assertIn("AUTHORIZATION_FAILED", sink["last_error"]["text"])
-        config = FILES / "admin.properties"
-        config.write_text(
-            "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n"
-            "sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required "
-            f'username="admin" password="{PASSWORDS["admin"]}";\n'
-            f"ssl.truststore.type=PEM\nssl.truststore.location={FILES}/ca.pem\n")
         for more in (["--topic", home.stream, "--operation", "Create", "--operation", "Describe",
                       "--operation", "Read", "--operation", "Write"],
                      ["--topic", f"sluice.{home.stream}.position", "--operation", "Create",
                       "--operation", "Describe", "--operation", "Read", "--operation", "Write"],
                      ["--transactional-id", f"{home.stream}.orders", "--operation", "Describe",
                       "--operation", "Write"]):
-            self.cluster.tool("kafka.admin.AclCommand", "--add", "--allow-principal",
-                              "User:limited", *more, config=config)
+            self.cluster.tool("org.apache.kafka.tools.AclCommand", "--add", "--allow-principal",
+                              "User:limited", *more, config=admin_config())
         self.wait_height(home, 12)
         self.stop(process)
         self.assertHolds(home, blocks)
