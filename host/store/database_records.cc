@@ -89,7 +89,10 @@ Status RocksDatabase::WriteDurably(const RocksHandle::Use& use, rocksdb::WriteBa
   rocksdb::WriteOptions durable;
   durable.sync = true;
   batch->PutLogData(EncodeDurable(durable_sequence_));
-  return Failed(FromRocks(use->db->Write(durable, batch), Doing(what)));
+  const uint64_t before = use->db->GetLatestSequenceNumber();
+  SLUICE_RETURN_IF_ERROR(Failed(FromRocks(use->db->Write(durable, batch), Doing(what))));
+  RaiseDurable(before);
+  return Status::Ok();
 }
 
 Result<std::optional<std::string>> RocksDatabase::Get(std::string_view key) const {

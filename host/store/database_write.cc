@@ -87,7 +87,7 @@ Status RocksDatabase::Write(const WriteGroup& group) {
   if (!written.ok()) {
     return Failed(FromRocks(written, Doing(fmt::format("writing height {}", height))));
   }
-  if (options.sync) durable_sequence_ = use->db->GetLatestSequenceNumber();
+  if (options.sync) RaiseDurable(use->db->GetLatestSequenceNumber());
   Failpoint("store.write.after", height.value());
   TakeOver(group, prune_through);
   RemovePrunedFiles(use, options.sync);

@@ -94,8 +94,14 @@ Status RocksDatabase::SyncNow() {
   const uint64_t written = use->db->GetLatestSequenceNumber();
   SLUICE_RETURN_IF_ERROR(
       Failed(FromRocks(use->db->FlushWAL(/*sync=*/true), Doing("syncing its log"))));
-  durable_sequence_ = written;
+  RaiseDurable(written);
   return Status::Ok();
+}
+
+void RocksDatabase::RaiseDurable(uint64_t sequence) {
+  uint64_t known = durable_sequence_;
+  while (known < sequence && !durable_sequence_.compare_exchange_weak(known, sequence)) {
+  }
 }
 
 Standing RocksDatabase::standing() const {

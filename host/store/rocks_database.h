@@ -94,6 +94,7 @@ class RocksDatabase : public Database {
   // --- small records
   Status WriteDurably(const RocksHandle::Use& use, rocksdb::WriteBatch* batch,
                       std::string_view what);
+  void RaiseDurable(uint64_t sequence);
   Result<std::optional<std::string>> Get(std::string_view key) const;
   Result<std::vector<std::pair<std::string, std::string>>> List(std::string_view prefix) const;
 
@@ -111,13 +112,13 @@ class RocksDatabase : public Database {
   std::mutex epoch_mutex_;  // one raising at a time
 
   // The last sequence number that is known to be synced; every batch says it (log_tail.h). It may
-  // be too low, never too high: a batch would then pass a write that was lost off as damage.
-  // Only the writing thread raises it: Write is the one write that may be unsynced, and only one is
-  // under way at a time. Right after one that was synced, everything that RocksDB has made visible
-  // is synced: Write's earlier ones by this very sync, which covers all of the log before it, and
-  // the small records of other threads, because RocksDB makes a synced write visible only once it
-  // is synced. Those threads may not raise it: after a sync of theirs an unsynced Write may already
-  // be visible.
+  // be too low, never too high: a batch would then pass a write that was lost off as damage. Only
+  // an opening, which no other use of the database overlaps, lowers it.
+  // A sync covers all of the log before it. So after a write that was synced, of any thread, all
+  // that RocksDB had made visible before it is durable. After one by the writing thread also what
+  // is visible now: Write is the one write that may be unsynced, only one is under way at a time,
+  // and RocksDB makes the synced small records of other threads visible only once they are synced.
+  // Those threads may not take what is visible after: an unsynced Write may be among it.
   std::atomic<uint64_t> durable_sequence_{0};
 
   // Touched by the writing thread only.
