@@ -17,6 +17,7 @@ constexpr size_t kHeaderBytes = 7;
 constexpr size_t kBatchHeaderBytes = 12;
 // What a disk writes whole or not at all; pages, which most write so, consist of these.
 constexpr size_t kSectorBytes = 512;
+constexpr uint64_t kMaxSequence = (uint64_t{1} << 56) - 1;
 
 enum Type { kZero = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4, kLastRecyclable = 8 };
 
@@ -75,19 +76,18 @@ Result<LogReader::Found> LogReader::Next() {
     }
     const bool starts = type_ == kFull || type_ == kFirst;
     if (record == Record::kGood && starts == unfinished_ && !past_bad_) {
+      // Where a batch starts, the one before it is what is bad.
+      next_at_ = starts ? at_ : at_ + kHeaderBytes + payload_.size();
       record = BadRecord(false, "fragments of batches are out of order");
     }
     if (record == Record::kBad) {
       const bool first = !past_bad_;
+      if (first && unfinished_) bad_.offset = batch_offset_;
+      if (first) bad_block_ = block_number_;
       past_bad_ = true;
-      if (first) {
-        if (unfinished_) bad_.offset = batch_offset_;
-        unfinished_ = false;
-        return Found::kBad;
-      }
-      // Anything may begin anywhere: the checksum tells.
       unfinished_ = false;
-      ++at_;
+      PassOver();
+      if (first) return Found::kBad;
       continue;
     }
     const uint64_t offset = at_in_file();
@@ -95,15 +95,20 @@ Result<LogReader::Found> LogReader::Next() {
     if (starts) {
       batch_.assign(payload_);
       batch_offset_ = offset;
+      batch_in_place_ = in_place_;
       unfinished_ = true;
     } else if (unfinished_) {
       batch_.append(payload_);
     }
     if (!unfinished_ || (type_ != kFull && type_ != kLast)) continue;
     unfinished_ = false;
-    if (batch_.size() >= kBatchHeaderBytes) return Found::kBatch;
+    if (batch_.size() >= kBatchHeaderBytes) {
+      last_sequence_ = sequence();
+      return Found::kBatch;
+    }
     if (past_bad_) continue;
     past_bad_ = true;
+    bad_block_ = block_number_;
     bad_ = {batch_offset_, false, false, "a record is too small for a batch"};
     return Found::kBad;
   }
@@ -111,6 +116,7 @@ Result<LogReader::Found> LogReader::Next() {
 
 Status LogReader::ReadBlock(uint64_t number) {
   const uint64_t from = std::min(number * kBlockBytes, size_);
+  if (number != block_number_) in_place_ = true;
   block_number_ = number;
   at_ = 0;
   block_.resize(std::min<uint64_t>(kBlockBytes, size_ - from));
@@ -126,7 +132,8 @@ Status LogReader::ReadBlock(uint64_t number) {
 }
 
 Result<LogReader::Record> LogReader::ReadRecord() {
-  const std::string_view rest = std::string_view(block_).substr(std::min(at_, block_.size()));
+  next_at_.reset();
+  const std::string_view rest = Rest();
   const bool last_block = (block_number_ + 1) * kBlockBytes >= size_;
   if (rest.size() < kHeaderBytes) {
     if (!last_block) return Record::kBlockEnd;
@@ -136,30 +143,34 @@ Result<LogReader::Record> LogReader::ReadRecord() {
   }
   const size_t length = LittleEndian<uint16_t>(rest.substr(4));
   const size_t whole = kHeaderBytes + length;
+  const bool fits = whole <= rest.size();
   type_ = static_cast<unsigned char>(rest[6]);
+  const bool known = type_ >= kFull && type_ <= kLast;
+  if (known && fits && ChecksumFits(rest, length)) {
+    payload_ = rest.substr(kHeaderBytes, length);
+    return Record::kGood;
+  }
+  if (known && fits) next_at_ = at_ + whole;
+  if (past_bad_) return Record::kBad;
   if (type_ == kZero && length == 0) {
-    if (past_bad_) return Record::kBad;
     SLUICE_ASSIGN_OR_RETURN(const bool never_written, OnlyZerosFrom(at_in_file()));
     if (never_written) return Record::kFileEnd;
     SLUICE_ASSIGN_OR_RETURN(const bool torn, LooksTorn(kHeaderBytes));
     return BadRecord(torn, "a record's header is missing");
   }
-  if (whole > rest.size()) {
-    if (past_bad_) return Record::kBad;
+  const std::optional<size_t> right = known ? RightLength(rest) : std::nullopt;
+  if (right) {
+    next_at_ = at_ + kHeaderBytes + *right;
+    return BadRecord(false, "bad record length");
+  }
+  if (!fits) {
     // In the file's last block RocksDB, too, takes this for the end.
-    const bool cut = last_block && at_ + whole <= kBlockBytes && type_ <= kLast;
-    // All of it is there: only its length was changed.
-    const bool all = Masked(Crc32c(rest.substr(6))) == LittleEndian<uint32_t>(rest);
-    if (cut && !all) return FileEndsWithin("a record");
+    if (last_block && at_ + whole <= kBlockBytes && type_ <= kLast) {
+      return FileEndsWithin("a record");
+    }
     SLUICE_ASSIGN_OR_RETURN(const bool torn, LooksTorn(rest.size()));
     return BadRecord(torn, "bad record length");
   }
-  payload_ = rest.substr(kHeaderBytes, length);
-  const bool known = type_ >= kFull && type_ <= kLast;
-  if (known && Masked(Crc32c(rest.substr(6, 1 + length))) == LittleEndian<uint32_t>(rest)) {
-    return Record::kGood;
-  }
-  if (past_bad_) return Record::kBad;
   SLUICE_ASSIGN_OR_RETURN(const bool torn, LooksTorn(whole));
   if (known) return BadRecord(torn, "checksum mismatch");
   return BadRecord(torn, type_ > kLast && type_ <= kLastRecyclable
@@ -167,9 +178,70 @@ Result<LogReader::Record> LogReader::ReadRecord() {
                              : "unknown type of record");
 }
 
+// Moves past a bad record. RocksDB begins a record where the one before it ends, and at each
+// block's start; no value's bytes are ever at either place, so a value that holds whole records is
+// not mistaken for them. Only in the block of the first bad place, where a record's length may be
+// what is lost, every byte is tried.
+void LogReader::PassOver() {
+  if (block_number_ != bad_block_) {
+    at_ = next_at_.value_or(block_.size());
+    return;
+  }
+  if (in_place_ && next_at_) {
+    const size_t here = std::exchange(at_, *next_at_);
+    const std::string_view next = Rest();
+    const bool more = next.size() >= kHeaderBytes;
+    if (!more || ChecksumFits(next, LittleEndian<uint16_t>(next.substr(4)))) return;
+    at_ = here;
+  }
+  in_place_ = false;
+  do {
+    ++at_;
+  } while (at_ < block_.size() && !MayBeginBatch());
+}
+
+std::string_view LogReader::Rest() const {
+  return std::string_view(block_).substr(std::min(at_, block_.size()));
+}
+
+bool LogReader::ChecksumFits(std::string_view record, size_t length) {
+  return kHeaderBytes + length <= record.size() &&
+         Masked(Crc32c(record.substr(6, 1 + length))) == LittleEndian<uint32_t>(record);
+}
+
+// The checksum does not cover the length. Where it fits with one bit of the length changed, or with
+// all that is left of the block, that is what was changed.
+std::optional<size_t> LogReader::RightLength(std::string_view record) {
+  const size_t said = LittleEndian<uint16_t>(record.substr(4));
+  for (int bit = 0; bit < 16; ++bit) {
+    if (ChecksumFits(record, said ^ size_t{1} << bit)) return said ^ size_t { 1 } << bit;
+  }
+  const size_t all = record.size() - kHeaderBytes;
+  return ChecksumFits(record, all) ? std::optional(all) : std::nullopt;
+}
+
+// Whether it is worth the time to try the checksum.
+bool LogReader::MayBeginBatch() const {
+  const std::string_view rest = Rest();
+  if (rest.size() < kHeaderBytes + kBatchHeaderBytes) return false;
+  const size_t length = LittleEndian<uint16_t>(rest.substr(4));
+  const size_t whole = kHeaderBytes + length;
+  const int type = static_cast<unsigned char>(rest[6]);
+  // A first fragment always fills its block.
+  if (type != kFirst || whole != rest.size()) {
+    if (type != kFull || whole > rest.size() || length < kBatchHeaderBytes) return false;
+  }
+  const auto sequence = LittleEndian<uint64_t>(rest.substr(kHeaderBytes));
+  const auto count = LittleEndian<uint32_t>(rest.substr(kHeaderBytes + 8));
+  // Each operation takes more than a byte of the log.
+  const uint64_t most = last_sequence_ ? *last_sequence_ + size_ : kMaxSequence;
+  return sequence > last_sequence_.value_or(0) && sequence <= most && count <= size_;
+}
+
 Result<bool> LogReader::OnlyZerosFrom(uint64_t offset) {
   const uint64_t block = block_number_;
   const size_t at = at_;
+  const bool in_place = in_place_;
   bool only = true;
   while (only && offset < size_) {
     const uint64_t number = offset / kBlockBytes;
@@ -179,6 +251,7 @@ Result<bool> LogReader::OnlyZerosFrom(uint64_t offset) {
   }
   if (block_number_ != block) SLUICE_RETURN_IF_ERROR(ReadBlock(block));
   at_ = at;
+  in_place_ = in_place;
   return only;
 }
 
@@ -186,7 +259,7 @@ Result<bool> LogReader::OnlyZerosFrom(uint64_t offset) {
 // the file was made longer than what was written into it, from some byte on to its end. No batch of
 // ours ends in a zero (log_tail.h), so that a record's last byte tells.
 Result<bool> LogReader::LooksTorn(size_t length) {
-  const std::string_view record = std::string_view(block_).substr(at_, length);
+  const std::string_view record = Rest().substr(0, length);
   for (size_t from = 0; from < record.size();) {
     const size_t in_sector = kSectorBytes - (at_ + from) % kSectorBytes;
     const size_t to = std::min(record.size(), from + in_sector);

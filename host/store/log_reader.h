@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +34,8 @@ class LogReader {
   struct Bad {
     uint64_t offset = 0;  // in the file: where the batch begins that cannot be read
     // What is there looks as an unfinished write does: the file ends within it, or a sector of it
-    // was never written. Bytes that were changed do not look so.
+    // is all zero, as one is that was never written. Bytes that were changed do not look so, unless
+    // the batch also holds a sector of zeros of its own.
     bool torn = false;
     bool file_ends = false;  // that is how it is torn
     std::string what;
@@ -43,7 +45,8 @@ class LogReader {
   static Result<LogReader> Open(const std::string& path);
 
   // The next whole batch. Says kBad once, at the first bad place; from there on it looks for
-  // whatever batches are still whole, and passes over the rest. kIo: the file cannot be read.
+  // whatever batches are still whole, and passes over the rest, in about the time that reading
+  // whole batches takes. kIo: the file cannot be read.
   Result<Found> Next();
 
   // Of the last kBatch. The bytes are good until the next call.
@@ -51,6 +54,9 @@ class LogReader {
   uint64_t sequence() const;
   uint32_t count() const;
   uint64_t batch_offset() const { return batch_offset_; }
+  // False: found after the bad place by trying every byte of its block. So it may be part of a
+  // value that holds whole records.
+  bool in_place() const { return batch_in_place_; }
   // Of the kBad.
   const Bad& bad() const { return bad_; }
   uint64_t size() const { return size_; }  // of the file, in bytes, as it was when it was opened
@@ -63,6 +69,11 @@ class LogReader {
 
   Status ReadBlock(uint64_t number);
   Result<Record> ReadRecord();
+  void PassOver();
+  std::string_view Rest() const;  // of the block
+  static bool ChecksumFits(std::string_view record, size_t length);
+  static std::optional<size_t> RightLength(std::string_view record);
+  bool MayBeginBatch() const;
   Result<bool> OnlyZerosFrom(uint64_t offset);
   // Whether `length` bytes from at_ on, all within the block, look like an unfinished write.
   Result<bool> LooksTorn(size_t length);
@@ -79,11 +90,16 @@ class LogReader {
   // The record that ReadRecord found.
   int type_ = 0;
   std::string_view payload_;
-  bool unfinished_ = false;  // the first fragments of a batch are in batch_
+  std::optional<size_t> next_at_;  // in block_: where the record after a bad one begins, if known
+  bool unfinished_ = false;        // the first fragments of a batch are in batch_
   std::string batch_;
   uint64_t batch_offset_ = 0;
+  bool batch_in_place_ = true;
+  std::optional<uint64_t> last_sequence_;
   Bad bad_;
   bool past_bad_ = false;
+  uint64_t bad_block_ = 0;  // of the first bad place
+  bool in_place_ = true;    // at_ is where RocksDB begins a record
 };
 
 }  // namespace sluice

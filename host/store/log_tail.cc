@@ -74,6 +74,7 @@ Result<std::vector<LogFile>> LogsIn(const std::string& folder, uint64_t first_lo
 class Examination {
  public:
   Status Read(const std::string& folder, const std::string& name) {
+    within_file_ = false;
     Result<LogReader> reader = LogReader::Open(fs::path(folder) / name);
     if (!reader && reader.error().code() == StatusCode::kNotFound) {
       return Status::Ok();  // a running node has no more use for it
@@ -114,12 +115,16 @@ class Examination {
     if (!bad() && next_ && reader.sequence() != *next_) {
       SetBad(name, reader.batch_offset(), reader.size(),
              fmt::format("sequence {} where {} comes next", reader.sequence(), *next_));
+      jumped_ = true;
+      if (within_file_) found_.kind = LogsFound::Kind::kDamage;
     }
+    within_file_ = true;
     if (!bad()) {
       next_ = reader.sequence() + reader.count();
       return;
     }
     found_.file_ends = false;
+    if (jumped_ && name != found_.file) found_.kind = LogsFound::Kind::kDamage;
     if (WasDurable(reader)) found_.kind = LogsFound::Kind::kDamage;
   }
 
@@ -127,14 +132,17 @@ class Examination {
   bool WasDurable(const LogReader& batch) const {
     if (batch.count() == 0) return false;
     const std::optional<uint64_t> durable = DurableOf(batch.batch());
-    if (!durable) return true;
+    // What was found by trying every byte may be part of a value: only what it says counts.
+    if (!durable) return batch.in_place();
     // Where nothing stands before the bad place, its sequence is not known.
     if (!next_) return *durable + 1 >= batch.sequence();
-    return *durable >= *next_ || batch.sequence() <= *next_;
+    return *durable >= *next_ || (batch.in_place() && batch.sequence() <= *next_);
   }
 
   LogsFound found_;
   std::optional<uint64_t> next_;  // after the last batch before the bad place
+  bool jumped_ = false;       // that is the first bad place: batches are missing, nothing looks bad
+  bool within_file_ = false;  // a batch of this file was read
 };
 
 }  // namespace

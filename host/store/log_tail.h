@@ -14,7 +14,19 @@
 //   - so it is where such a batch says nothing (it is of an older build), or takes X's place;
 //   - and where the place does not look as an unfinished write does: bytes were changed;
 //   - else it is a torn tail. What follows X was never synced, and is cut.
-// The last synced batch has none after it to speak for it. Of it only the look tells.
+//
+// Batches may also be missing where nothing looks bad: a log may lack its unsynced end, cut exactly
+// where an earlier sync ended, while the log begun after it does not. That is torn by the same
+// rules, but only between the two newest logs that hold anything: RocksDB syncs a log soon after it
+// has begun another. Within a log, and before more than one other, it is damage.
+//
+// The last synced batch has none after it to speak for it. Of it only the look tells: where a
+// sector of it is all zero, be it that one was lost, or that a value holds so many zeros and a
+// byte elsewhere was changed, it is taken for unfinished.
+//
+// In the block of the bad place (32 KiB) a batch may also be found within a value. There one counts
+// only for the mark that it carries: a copy of some other log is no harm; to make damage of a torn
+// tail a value must hold a record made for this place in this home. Then the start is refused.
 //
 // Threading: pure functions over files.
 #pragma once
@@ -51,7 +63,8 @@ struct LogsFound {
   bool file_ends = false;
 };
 
-// Reads the logs in the database's folder whose number is `first_log` or higher. kIo: one cannot be
+// Reads the logs in the database's folder whose number is `first_log` or higher; 64 MiB, as much as
+// there mostly is at most, take some 25 ms where they are in the page cache. kIo: one cannot be
 // read.
 Result<LogsFound> ExamineLogs(const std::string& folder, uint64_t first_log);
 

@@ -29,13 +29,16 @@ class DatabaseLogTailTest : public test::DatabaseTest {
   };
 
   fs::path NewestLog() const {
-    auto logs = FilesEnding(options_.path, ".log");
-    return *std::max_element(logs.begin(), logs.end());
+    fs::path newest;
+    for (const auto& entry : fs::directory_iterator(options_.path)) {
+      if (entry.path().extension() == ".log") newest = std::max(newest, entry.path());
+    }
+    return newest;
   }
   // Commits one height; where its bytes stand in the log.
-  Span CommitOf(const std::string& value, bool sync) {
+  Span CommitOf(const std::string& value, bool sync, DriverPosition position = {}) {
     const uint64_t from = fs::file_size(NewestLog());
-    const SealedBlock block = Execute({Set("x", "value", value)});
+    const SealedBlock block = Execute({Set("x", "value", value)}, std::move(position));
     WriteGroup group = GroupOf({block}, {block});
     group.sync = sync;
     EXPECT_EQ(Write(group), Status::Ok());
@@ -145,6 +148,16 @@ TEST_F(DatabaseLogTailTest, MissingPageOfWhatALaterSyncCoveredIsDamage) {
   ExpectDamageIn(NewestLog());
 }
 
+TEST_F(DatabaseLogTailTest, MissingPageOfWhatARecordsSyncCoveredIsDamage) {
+  CommitOf("1", true);
+  const Span lost = CommitOf(Noise(20000), false);
+  ASSERT_TRUE(database_->PutRecord("a", "b").ok());
+  ASSERT_TRUE(database_->RaiseEpoch(Epoch(1)));
+  Crash();
+  LosePage(NewestLog(), lost);
+  ExpectDamageIn(NewestLog());
+}
+
 TEST_F(DatabaseLogTailTest, FlippedByteIsDamageWhateverFollows) {
   CommitOf("1", true);
   const Span flipped = CommitOf(Noise(5000), true);
@@ -174,13 +187,19 @@ TEST_F(DatabaseLogTailTest, FlippedLengthThatReachesPastTheEndIsDamage) {
 // Memtables that are written out all the time, so that there are several logs beside them.
 class DatabaseLogsTest : public DatabaseLogTailTest {
  protected:
-  void SetUp() override {
+  void SetUp() override { CommitMany(false); }
+
+  void CommitMany(bool sync) {
     options_.options_file = folder_.path() + "/OPTIONS";
     std::ofstream(options_.options_file)
         << "[Version]\n  rocksdb_version=7.8.3\n  options_file_version=1.1\n[DBOptions]\n"
-        << "[CFOptions \"default\"]\n  write_buffer_size=65536\n";
+        << "[CFOptions \"default\"]\n  write_buffer_size=65536\n"
+        << "[CFOptions \"journal\"]\n  write_buffer_size=" << journal_memtable_bytes_ << "\n";
     DatabaseLogTailTest::SetUp();
-    for (int i = 0; i < 30; ++i) CommitOf(Noise(20000), false);
+    for (int i = 0; i < 30; ++i) {
+      CommitOf(Noise(20000), sync, {"source", Noise(position_bytes_)});
+      if (i == 1) obsolete_ = CopyOfTheOnlyLog();
+    }
     Close();  // waits for what is being written out; what is only in logs stays there
     logs_ = FilesEnding(options_.path, ".log");
     std::sort(logs_.begin(), logs_.end());
@@ -188,8 +207,65 @@ class DatabaseLogsTest : public DatabaseLogTailTest {
     ASSERT_FALSE(FilesEnding(options_.path, ".sst").empty());
   }
 
+  uint64_t journal_memtable_bytes_ = 16 << 20;
+  size_t position_bytes_ = 10;
+
+  fs::path CopyOfTheOnlyLog() const {
+    const fs::path log = NewestLog();
+    const fs::path copy = fs::path(folder_.path()) / log.filename();
+    fs::copy_file(log, copy);
+    return copy;
+  }
+
   std::vector<fs::path> logs_;
+  fs::path obsolete_;  // of the first heights
 };
+
+// RocksDB removes the logs that it needs no more one by one, the newest first, and a crash may fall
+// between two. The store y, never written, still says that it needs them all.
+class DatabaseObsoleteLogTest : public DatabaseLogsTest,
+                                public ::testing::WithParamInterface<bool> {
+ protected:
+  void SetUp() override {
+    options_.sync = GetParam();
+    // The other families that are written are written out, too.
+    journal_memtable_bytes_ = 65536;
+    position_bytes_ = 60000;
+    CommitMany(GetParam());
+  }
+};
+
+TEST_P(DatabaseObsoleteLogTest, ObsoleteLogWithAGapAfterItIsPassedOver) {
+  fs::copy_file(obsolete_, fs::path(options_.path) / obsolete_.filename());
+  const auto found = ExamineLogs(options_.path, 0);
+  ASSERT_TRUE(found);
+  ASSERT_NE(found->kind, LogsFound::Kind::kWhole);
+  ExpectHeightOnceCut(Height(30));
+}
+
+TEST_P(DatabaseObsoleteLogTest, DamageInAnObsoleteLogIsPassedOver) {
+  FlipByte(obsolete_, fs::file_size(obsolete_) / 2);
+  fs::copy_file(obsolete_, fs::path(options_.path) / obsolete_.filename());
+  ExpectHeightOnceCut(Height(30));
+}
+
+TEST_P(DatabaseObsoleteLogTest, NeededLogIsStillCut) {
+  fs::copy_file(obsolete_, fs::path(options_.path) / obsolete_.filename());
+  const uint64_t end = fs::file_size(logs_.back());
+  LosePage(logs_.back(), {end - 20000, end});
+  ExpectHeightOnceCut(Height(29));
+}
+
+INSTANTIATE_TEST_SUITE_P(Sync, DatabaseObsoleteLogTest, ::testing::Bool());
+
+// Without its SST files no opening succeeds; the failure says so, and not that a log is damaged.
+TEST_F(DatabaseLogsTest, DatabaseThatCannotBeOpenedToLookIsRefused) {
+  const uint64_t end = fs::file_size(logs_.back());
+  LosePage(logs_.back(), {end - 20000, end});
+  for (const fs::path& file : FilesEnding(options_.path, ".sst")) fs::remove(file);
+  ASSERT_FALSE(Open());
+  EXPECT_NE(status_.message().find(".sst"), std::string::npos) << status_.ToString();
+}
 
 TEST_F(DatabaseLogsTest, WholeLogsAreAllReplayed) { ExpectHeightOnceCut(Height(30)); }
 
