@@ -146,6 +146,25 @@ class ReplayStream(CliTest):
                              self.ok(second.run("store", "scan", store, "--json")).out)
         self.ok(second.run("verify", "--sink", "audit"))
         self.assertNotIn("of stream demo", self.ok(second.run("replay", stream)).err)
+        # What came later continues, until the home has blocks that the stream has not.
+        self.ok(first.run("replay", first.write("more.jsonl", [block(7), block(8)])))
+        done = self.ok(second.run("replay", f"{stream}/", "--json")).json()
+        self.assertEqual((done["skipped"], done["blocks"], done["height"]), (6, 2, 8))
+        self.ok(second.run("replay", second.write("own.jsonl", [block(9)])))
+        self.fails(second.run("replay", stream), 1, "at height 9 by other blocks")
+        self.assertEqual(self.height(second), 9)
+
+    def test_another_stream_is_not_put_on_top_of_other_blocks(self):
+        _, stream, _ = self.replayed([block(height, set_op("main", "k", str(height)))
+                                      for height in range(1, 9)])
+        own = [block(height, set_op("orders", "own", str(height))) for height in range(1, 6)]
+        home, _, before = self.replayed(own, CONFIG.replace('"demo"', '"prod"'))
+        self.fails(home.run("replay", stream), 1, "it is of stream demo",
+                   "the home is at height 5 by other blocks; use an empty home")
+        after = self.ok(home.run("status", "--json")).json()
+        self.assertEqual((after["height"], after["journaled_height"], after["digest"]),
+                         (5, 5, before["digest"]))
+        self.ok(home.run("verify", "--sink", "audit"))
 
     def test_another_history_of_the_same_stream(self):
         _, stream, _ = self.replayed(VARIED)
@@ -162,6 +181,10 @@ class ReplayStream(CliTest):
         self.fails(home.run("replay", stream), 1, str(segment), f"at byte {len(whole)}",
                    "run again")
         self.assertEqual(self.height(home), 6)
+        self.fails(home.run("replay", stream), 1, f"cut {segment} to {len(whole)} bytes")
+        os.truncate(segment, len(whole))
+        done = self.ok(home.run("replay", stream, "--json")).json()
+        self.assertEqual((done["height"], done["sinks"]["audit"]["watermark"]), (6, 6))
         damaged = bytearray(whole)
         damaged[-200] ^= 1  # in the last height but one
         segment.write_bytes(damaged)
@@ -211,6 +234,10 @@ class ReplayStream(CliTest):
         segment = next(stream.glob("*.seg"))
         self.fails(home.run("replay", "-", stdin=segment.read_bytes()), 1,
                    "<stdin>:1:1: this is a segment")
+        (home.root / "-").mkdir()
+        lines = "".join(line + "\n" for line in BLOCKS).encode()
+        done = self.ok(home.run("replay", "-", "--json", stdin=lines, cwd=home.root)).json()
+        self.assertEqual(done["height"], len(BLOCKS))
         renamed = home.root / "copy.seg"
         shutil.copy(segment, renamed)
         self.fails(home.run("replay", renamed), 1, str(renamed), "its name back")
