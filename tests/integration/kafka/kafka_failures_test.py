@@ -61,7 +61,7 @@ class Kills(FollowingCase):
         self.assertGreater(position["height"], 0)
         print(f"kills survived: {kills}, at height {position['height']}", flush=True)
         # So that the end is soon reached, however slow the machine.
-        last = min(len(blocks), position["height"] + 500)
+        last = min(len(blocks), position["height"] + 200)
         self.assertDone(home.run("replay", home.write_blocks(blocks[:last]), "--json"), 0)
         report = self.assertEqualInKafka(home)
         expected = expected_changes(blocks[:report["height"]])
