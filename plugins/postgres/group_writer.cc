@@ -147,9 +147,6 @@ std::string PrepareSessionSql(const Settings& settings) {
   std::string sql =
       "SET standard_conforming_strings = on; SET search_path = pg_catalog;"
       " SET client_min_messages = warning; SET datestyle = 'ISO'; SET jit = off;"
-      // Staged rows are few beside the state table: each is looked up in its index. What the
-      // planner thinks of a temporary table that was just filled must not decide otherwise.
-      " SET enable_hashjoin = off; SET enable_mergejoin = off;"
       " SET default_transaction_isolation = 'read committed';"
       " SET synchronous_commit = " +
       QuoteText(settings.synchronous_commit) +
@@ -188,12 +185,17 @@ std::string UpsertSql(const Settings& settings, const SinkKey& key, std::string_
   return sql;
 }
 
+// LIMIT keeps the lookup inside, once a staged row: without statistics, of a table that has just
+// been filled, the planner would join the other way round and read the whole state for each of
+// them.
 std::string DeleteSql(const Settings& settings, const SinkKey& key, std::string_view store) {
   const bool shared = !settings.table_per_store;
-  return "DELETE FROM " + StateTable(settings, store) + " AS held USING " + kStaging +
-         " AS staged WHERE staged.form = " + Form(RowForm::kDelete) + " AND " + key.Where("held.") +
-         (shared ? " AND held.store = staged.store" : " AND staged.store = " + QuoteText(store)) +
-         " AND held.key = staged.key";
+  const std::string table = StateTable(settings, store);
+  return "DELETE FROM " + table + " WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM " + kStaging +
+         " AS staged CROSS JOIN LATERAL (SELECT held.ctid FROM " + table + " AS held WHERE " +
+         key.Where("held.") + (shared ? " AND held.store = staged.store" : "") +
+         " AND held.key = staged.key LIMIT 1) AS found WHERE staged.form = " +
+         Form(RowForm::kDelete) + (shared ? "" : " AND staged.store = " + QuoteText(store)) + "))";
 }
 
 Fault WriteGroup(const Settings& settings, const SinkKey& key, uint64_t epoch,
