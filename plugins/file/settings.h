@@ -24,8 +24,8 @@ struct Settings {
   bool zstd = false;
 };
 
-// `text`: JSON, completed by the host (durations in milliseconds, sizes in bytes). A relative path is
-// taken from `home`.
+// `text`: JSON, completed by the host (durations in milliseconds, sizes in bytes). A relative path
+// is taken from `home`.
 Fault ParseSettings(std::string_view text, std::string_view home, Settings* settings);
 
 }  // namespace sluice_file
