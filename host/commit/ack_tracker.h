@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What every sink has acked, as the gate sees it: written by the sinks' threads, read by the
-// committing thread. It holds facts only; decision.h decides.
+// thread that commits. It holds facts only; decision.h decides.
 //
 // Threading: all functions from any thread; the notify function may read, but sets nothing.
 #pragma once

@@ -4,7 +4,7 @@
 // the sinks that are left out of decisions until they have caught up.
 //
 // Pure bookkeeping: it says which records the next batch must carry and writes nothing itself.
-// Threading: the committing thread.
+// Threading: whoever has the pipeline's seat.
 #pragma once
 
 #include <cstddef>

@@ -4,8 +4,8 @@
 // on_failure into one of three steps for the height in front: commit it, keep waiting, or halt.
 //
 // Pure but for its own memory (since when it has been recovering, who is left out): no threads, no
-// clock, no I/O, so every row of the failure table is a unit test. Threading: the committing
-// thread.
+// clock, no I/O, so every row of the failure table is a unit test. Threading: whoever
+// has the pipeline's seat.
 #pragma once
 
 #include <optional>

@@ -20,7 +20,7 @@ namespace sluice {
 struct JournalCaps {
   uint64_t retain_blocks = 100;  // heights kept although nobody needs them
   uint64_t max_bytes = 0;        // 0: no limit
-  uint64_t max_blocks = 0;       // 0: no limit
+  uint64_t max_blocks = 0;       // beyond retain_blocks; 0: no limit
 };
 
 class JournalRoom {

@@ -22,7 +22,6 @@
 // Threading: WaitForSlot and Submit on the intake thread; the others from any.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -77,8 +76,8 @@ struct PipelineStatus {
 
 class Pipeline {
  public:
-  // Borrows everything; all of it outlives the pipeline. `on_committed` is called on the committing
-  // thread for each height, in order, once it is committed (S6).
+  // Borrows everything; all of it outlives the pipeline. `on_committed` is called by whoever
+  // commits, also within Submit, for each height, in order, once it is committed (S6).
   Pipeline(PipelineSettings settings, Database* database, AckTracker* tracker,
            DeliveryPort* delivery, std::vector<UnackedRange> recorded_ranges,
            std::function<void(const SealedBlock&)> on_committed);
@@ -95,7 +94,8 @@ class Pipeline {
 
   // Waits until the next block may be executed. Not OK: the pipeline has ended, or is about to.
   Status WaitForSlot();
-  // Hands over the next height. After WaitForSlot.
+  // Hands over the next height; under fire-and-forget it may write it, and wait for space on the
+  // disk. After WaitForSlot.
   void Submit(SealedBlock block);
 
   // Waits until everything submitted is committed, or the pipeline has ended, or the deadline. A

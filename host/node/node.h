@@ -92,7 +92,7 @@ class Node : private DeliveryPort, private SinkObserver {
     std::unique_ptr<SinkLoop> loop;  // nothing where its library could not be loaded
   };
 
-  // DeliveryPort, on the committing thread.
+  // DeliveryPort, on the thread that commits.
   void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
   // SinkObserver, on the sinks' threads.
   void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
