@@ -39,7 +39,8 @@ Status StoreWriter::Write(WriteGroup* group) {
 
 void StoreWriter::NoteFailure(const Status& failure) {
   std::lock_guard lock(mutex_);
-  noted_ = failure;
+  // Space can be waited for; what is worse must not be forgotten for it.
+  if (noted_.ok() || noted_.code() == StatusCode::kNoSpace) noted_ = failure;
 }
 
 Status StoreWriter::Mend(bool* mended) {
@@ -88,7 +89,7 @@ Status StoreWriter::ReopenWithSpace(Status failure, Duration* delay) {
     {
       // What others have met so far is mended with it.
       std::lock_guard lock(mutex_);
-      noted_ = Status::Ok();
+      if (noted_.code() == StatusCode::kNoSpace) noted_ = Status::Ok();
     }
     failure = database_->Reopen();
   }
