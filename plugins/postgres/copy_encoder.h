@@ -41,7 +41,8 @@ class CopyEncoder {
 // the server gives whole rows, the header with the first of them.
 class CopyRow {
  public:
-  // False where the message is no row of `field_count` fields.
+  // False where the message is no row of `field_count` fields. It is read by the calls below, and
+  // what they give points into it.
   bool Parse(std::string_view message, uint16_t field_count);
   // True for the mark after the last row.
   bool at_end() const { return at_end_; }

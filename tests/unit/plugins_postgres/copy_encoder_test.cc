@@ -35,8 +35,9 @@ TEST(CopyRow, ReadsWhatTheEncoderWrites) {
   rows.Bytes("key");
   rows.Bytes("");
   rows.Null();
+  const std::string message = std::string(CopyEncoder::Header()) + rows.rows();
   CopyRow row;
-  ASSERT_TRUE(row.Parse(std::string(CopyEncoder::Header()) + rows.rows(), 5));
+  ASSERT_TRUE(row.Parse(message, 5));
   EXPECT_FALSE(row.at_end());
   EXPECT_EQ(row.TakeInt64(), -7);
   EXPECT_EQ(row.TakeInt32(), 8);
