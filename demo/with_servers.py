@@ -233,6 +233,8 @@ def main():
     servers = sys.argv[1].split(",")
     opened = []
     began = time.monotonic()
+    # So that the servers are stopped then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         equal = demo(servers, opened)
     finally:
