@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -65,6 +66,18 @@ std::string WrongConninfo(const std::string& conninfo) {
          "password='two words', and percent-encode them in a URI";
 }
 
+std::string UserOfConninfo(const std::string& conninfo) {
+  const Options options = ParseConninfo(conninfo);
+  for (const PQconninfoOption* at = options.get(); at != nullptr && at->keyword != nullptr; ++at) {
+    const bool is_set = at->val != nullptr && *at->val != '\0';
+    const std::string_view name = at->keyword;
+    if (is_set && name == "user") return at->val;
+    if (is_set && name == "service") return {};
+  }
+  const char* user = std::getenv("PGUSER");
+  return user == nullptr ? std::string() : user;
+}
+
 // --- opening and closing -----------------------------------------------------------------------
 
 Fault Connection::Open(const std::string& conninfo, const std::string& application_name) {
@@ -102,12 +115,9 @@ Fault Connection::Open(const std::string& conninfo, const std::string& applicati
   }
   // The only way to see the SQLSTATE of a refused connection.
   PQsetErrorVerbosity(connection_.get(), PQERRORS_VERBOSE);
-  PQsetNoticeProcessor(
+  PQsetNoticeReceiver(
       connection_.get(),
-      [](void* self, const char* text) {
-        auto* connection = static_cast<Connection*>(self);
-        if (connection->on_notice_) connection->on_notice_(connection->Clean(text));
-      },
+      [](void* self, const PGresult* notice) { static_cast<Connection*>(self)->Notice(notice); },
       this);
   const Clock::time_point deadline = deadline_;
   deadline_ = std::min(deadline, Clock::now() + timeout);
@@ -146,6 +156,7 @@ Fault Connection::ConnectLoop() {
 
 void Connection::Close() {
   row_.reset();
+  farewell_.clear();
   connection_.reset();
 }
 
@@ -224,9 +235,22 @@ Fault Connection::FaultOf(const PGresult* result) {
   return Fault::Server(sqlstate, Clean(text));
 }
 
+// An error that comes between two statements is a notice for libpq.
+void Connection::Notice(const PGresult* notice) {
+  const std::string sqlstate = ResultField(notice, PG_DIAG_SQLSTATE);
+  const std::string severity = ResultField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  const std::string text = Clean(WithoutLocation(PQresultErrorMessage(notice)));
+  if (severity == "FATAL" || severity == "PANIC" || sqlstate.substr(0, 3) == "57P") {
+    farewell_ =
+        Clean(ResultField(notice, PG_DIAG_MESSAGE_PRIMARY)) + " [SQLSTATE " + sqlstate + "]";
+  }
+  if (on_notice_) on_notice_(text);
+}
+
 Fault Connection::Lost(const std::string& doing) {
-  const std::string text = name_ + ": the connection broke while " + doing + ": " +
-                           Clean(WithoutLocation(PQerrorMessage(connection_.get())));
+  std::string text = name_ + ": the connection broke while " + doing + ": " +
+                     Clean(WithoutLocation(PQerrorMessage(connection_.get())));
+  if (!farewell_.empty()) text += "; the server had said: " + farewell_;
   Close();
   return Fault::Server("", text);
 }

@@ -43,6 +43,10 @@ inline std::string_view Field(const PgResult& result, int row, int column) {
 // Empty where libpq can read `conninfo`; else what is wrong, without any part of it.
 std::string WrongConninfo(const std::string& conninfo);
 
+// The role that `conninfo`, or libpq's environment, names; empty where it is given otherwise (a
+// service file, the user of the process).
+std::string UserOfConninfo(const std::string& conninfo);
+
 class Connection {
  public:
   using NoticeFunction = std::function<void(std::string_view text)>;
@@ -96,8 +100,9 @@ class Connection {
   Fault Flush();
   Fault ConnectLoop();
   Fault FaultOf(const PGresult* result);
-  // What libpq says about the connection; closes it.
+  // What libpq says about the connection, and the server said before it went; closes it.
   Fault Lost(const std::string& doing);
+  void Notice(const PGresult* notice);
   void Drain();
   std::string Clean(std::string_view text) const;
 
@@ -107,6 +112,8 @@ class Connection {
   std::unique_ptr<char, BufferDeleter> row_;
   Clock::time_point deadline_ = Clock::time_point::max();
   std::string name_ = "the server";
+  // Why the server ends the session, where it said so while nothing was asked of it.
+  std::string farewell_;
   std::string secrets_[2];  // password, sslpassword
 };
 

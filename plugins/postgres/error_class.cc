@@ -12,7 +12,7 @@ struct Row {
   std::string_view advice;
 };
 
-constexpr std::array<Row, 30> kRows = {{
+constexpr std::array<Row, 28> kRows = {{
     {"08", ErrorClass::kRetry, ""},
     // How a column of another width answers a binary COPY.
     {"08P01", ErrorClass::kOperator,
@@ -43,11 +43,9 @@ constexpr std::array<Row, 30> kRows = {{
     {"54001", ErrorClass::kOperator, "raise the server's max_stack_depth"},
     {"55P03", ErrorClass::kRetry,
      "somebody holds a lock on the sink's rows or tables for longer than lock_timeout"},
-    {"55006", ErrorClass::kRetry, ""},
     {"55", ErrorClass::kOperator, ""},
     {"57014", ErrorClass::kRetry, "statement_timeout, or somebody, ended the statement"},
     {"57P", ErrorClass::kRetry, ""},
-    {"57P04", ErrorClass::kOperator, "the database was dropped"},
     {"57", ErrorClass::kRetry, ""},
     {"58", ErrorClass::kRetry, "the server's operating system refused; see the server's log"},
     {"XX000", ErrorClass::kRetry, "see the server's log"},

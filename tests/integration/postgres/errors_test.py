@@ -1,75 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each row of the table of errors in docs/sinks/postgres.md, on the real server: what the operator
-reads, and that the sink goes on by itself once the cause is gone, or does not where it must not."""
+"""Each row of the table of errors in docs/sinks/postgres.md that needs somebody, on the real server:
+what the operator reads, and that the sink goes on by itself once the cause is gone, or does not where
+it must not. retries_test.py has the rows that are tried again."""
 
 import os
-import pathlib
-import shutil
-import subprocess
 import unittest
 
 import postgres_server
-from postgres_home import (SLUICE, PostgresHome, ServerTest, block, blocks, environment,
-                           set_op, wait_until)
-
-# Of the input in two parts.
-LAST = 60
+from error_case import LAST, ErrorCase
+from postgres_home import PostgresHome, ServerTest, block, blocks, set_op, wait_until
 
 
-class Errors(ServerTest):
-    def setUp(self):
-        super().setUp()
-        self.server.sql("DROP OWNED BY writer; DROP ROLE writer", check=False)
-
-    def node(self, home, lines):
-        home.write("blocks.jsonl", lines)
-        return home.start("replay", str(home.root / "blocks.jsonl"), "--source", "blocks")
-
-    def says(self, home, text):
-        wait_until(f"the log says {text!r}", lambda: text in home.log())
-        self.assertNotIn(postgres_server.PASSWORD, home.log())
-
-    def finishes(self, home, process, last):
-        self.assertEqual(process.wait(timeout=120), 0, home.log()[-4000:])
-        self.assertEqual(self.position()["height"], last)
-        self.assert_equal(home)
-
-    def started(self, home=None):
-        """A node that has written the first heights and waits for the others: feed() gives them."""
-        home = home or self.home()
-        with open(home.root / "start.log", "ab") as log:
-            process = subprocess.Popen(
-                [SLUICE, "--home", home.path, "replay", "-", "--source", "blocks"],
-                stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment())
-        home.started.append(process)
-        process.stdin.write("".join(line + "\n" for line in blocks(1, 20)).encode())
-        process.stdin.flush()
-        wait_until("the first heights", lambda: self.stands() == 20)
-        return home, process
-
-    def feed(self, process):
-        process.stdin.write("".join(line + "\n" for line in blocks(21, LAST)).encode())
-        process.stdin.close()
-
-    def stands(self):
-        rows = self.server.sql("SELECT height FROM sluice.sluice_position", check=False)
-        return int(rows[0][0]) if rows else 0
-
-    def writer(self):
-        """A role with just what the docs say, and a home that uses it."""
-        self.server.sql("CREATE ROLE writer LOGIN PASSWORD 'pw'")
-        self.replayed(self.home(), blocks(1, 5))  # makes the tables
-        self.server.sql("GRANT USAGE ON SCHEMA sluice TO writer; GRANT SELECT, INSERT, UPDATE,"
-                        " DELETE ON ALL TABLES IN SCHEMA sluice TO writer;"
-                        " TRUNCATE sluice.changes, sluice.state, sluice.sluice_heights,"
-                        " sluice.sluice_position")
-        home = PostgresHome(self.server, {"create": False},
-                            conninfo=self.server.conninfo(user="writer", password="pw"))
-        self.homes.append(home)
-        return home
-
-    # --- the operator's
-
+class Errors(ErrorCase):
     def test_28_wrong_password(self):
         home = self.home()
         home.conninfo = self.server.conninfo(password="guessed-it")
@@ -80,6 +22,15 @@ class Errors(ServerTest):
         self.says(home, "check user, password and pg_hba.conf")
         self.assertNotIn("guessed-it", home.log())
         process.kill()
+
+    def test_28000_role_that_may_not_log_in(self):
+        home = self.writer()
+        self.server.sql("ALTER ROLE writer NOLOGIN")
+        process = self.node(home, blocks(1, 30))
+        self.says(home, "is not permitted to log in")
+        self.says(home, "check user, password and pg_hba.conf")
+        self.server.sql("ALTER ROLE writer LOGIN")
+        self.finishes(home, process, 30)
 
     def test_3D_missing_database(self):
         home = PostgresHome(self.server, conninfo=self.server.conninfo(database="nowhere"))
@@ -111,13 +62,27 @@ class Errors(ServerTest):
         self.assertEqual(self.server.value("SELECT to_regclass('sluice.changes')"), "<null>")
         process.kill()
 
-    def test_22P03_changed_type(self):
+    def test_3F000_dropped_schema_starts_over_out_of_the_journal(self):
         home, process = self.started()
-        self.server.sql("ALTER TABLE sluice.changes ALTER COLUMN tx TYPE bigint")
+        self.server.sql("DROP SCHEMA sluice CASCADE")
         self.feed(process)
-        self.says(home, 'column "tx" has type bigint, not integer')
+        self.finishes(home, process, LAST)
+        self.assertEqual(self.server.value("SELECT min(height) FROM sluice.sluice_heights"), "1")
+
+    def changed_type(self, changed, sqlstate):
+        home, process = self.started()
+        self.server.sql(f"ALTER TABLE sluice.changes ALTER COLUMN tx TYPE {changed}")
+        self.feed(process)
+        self.says(home, f"[SQLSTATE {sqlstate}]; a column does not have the type")
+        self.says(home, f'column "tx" has type {changed}, not integer')
         self.server.sql("ALTER TABLE sluice.changes ALTER COLUMN tx TYPE integer")
         self.finishes(home, process, LAST)
+
+    def test_08P01_changed_to_a_wider_type(self):
+        self.changed_type("bigint", "08P01")
+
+    def test_22P03_changed_to_a_narrower_type(self):
+        self.changed_type("smallint", "22P03")
 
     def test_23505_rows_of_somebody_else(self):
         self.replayed(self.home(), blocks(1, 20))
@@ -140,6 +105,40 @@ class Errors(ServerTest):
         wait_until("the height before it", lambda: self.stands() == 1)
         process.kill()
 
+    def test_XX001_damaged_page(self):
+        home, process = self.started()
+        path = self.server.data / self.server.value(
+            "SELECT pg_relation_filepath('sluice.sluice_position')")
+        self.server.stop()
+        whole = path.read_bytes()
+        path.write_bytes(whole[:8000] + bytes(64) + whole[8064:])
+        self.server.start()
+        self.feed(process)
+        self.says(home, "invalid page in block 0 of relation")
+        self.says(home, "[SQLSTATE XX001]; the server's files are damaged")
+        self.server.stop()
+        path.write_bytes(whole)
+        self.server.start()
+        self.finishes(home, process, LAST)
+
+    def test_all_others(self):
+        for state in ("P0001", "XX002", "42P10"):
+            with self.subTest(state=state):
+                self.server.sql("DROP SCHEMA IF EXISTS sluice CASCADE")
+                self.refused_for_a_while(state)
+
+    def test_another_history_is_not_overwritten(self):
+        self.replayed(self.home(), blocks(1, 20))
+        home = self.home({"schema": "other"})
+        self.addCleanup(self.server.sql, "DROP SCHEMA other CASCADE")
+        self.replayed(home, blocks(1, 20, changes=2))
+        home.set({})
+        self.server.sql("UPDATE sluice.sluice_position SET epoch = 0")
+        process = self.node(home, blocks(1, 30, changes=2))
+        self.says(home, "diverged")
+        self.assertEqual(self.stands(), 20)
+        process.kill()
+
     def test_tables_missing_and_not_to_be_created(self):
         home = self.home({"create": False})
         process = self.node(home, blocks(1, 30))
@@ -160,121 +159,6 @@ class Errors(ServerTest):
         home.set({"changes": False})
         self.replayed(home, blocks(1, 40))
 
-    # --- tried again
-
-    def make_writable(self):
-        subprocess.run(["psql", "-X", "-q", "-h", str(self.server.root), "-p",
-                        str(self.server.port), "-U", "app", "-d", "postgres", "-c",
-                        "SET default_transaction_read_only = off", "-c",
-                        "ALTER SYSTEM RESET default_transaction_read_only", "-c",
-                        "SELECT pg_reload_conf()"], check=True, stdout=subprocess.DEVNULL)
-
-    def test_25006_read_only_server(self):
-        self.addCleanup(self.make_writable)
-        home, process = self.started()
-        self.server.sql("ALTER SYSTEM SET default_transaction_read_only = on")
-        self.server.sql("SELECT pg_reload_conf()")
-        self.feed(process)
-        self.says(home, "read-only transaction")
-        self.says(home, "target_session_attrs=read-write")
-        self.make_writable()
-        self.finishes(home, process, LAST)
-
-    def test_25006_standby(self):
-        self.replayed(self.home(), blocks(1, 10))
-        self.server.stop()
-        standby = postgres_server.PostgresServer(data=self.server.data, start=False)
-        self.addCleanup(standby.close)
-        self.server.start()
-        (standby.data / "standby.signal").touch()
-        shutil.chown(standby.data / "standby.signal", standby.data.owner())
-        standby.start()
-        home = PostgresHome(standby)
-        self.homes.append(home)
-        process = self.node(home, blocks(1, 10))
-        self.says(home, "it is a standby")
-        process.kill()
-
-    def test_53100_disk_full(self):
-        mount = pathlib.Path(self.server.root) / "small"
-        mount.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", mount],
-                                 stderr=subprocess.DEVNULL, check=False).returncode == 0
-        if not mounted:
-            if os.environ.get("CI"):
-                self.fail("in CI nothing may be skipped: tmpfs may not be mounted here")
-            print("SKIPPED: tmpfs may not be mounted here", flush=True)
-            self.skipTest("tmpfs may not be mounted here")
-        print("disk full: a tablespace on a tmpfs of 3 MiB", flush=True)
-        try:
-            shutil.chown(mount, self.server.data.owner())
-            self.server.sql(f"CREATE TABLESPACE small LOCATION '{mount}'")
-            home = PostgresHome(self.server, {"state": False}, conninfo=self.server.conninfo() +
-                                " options='-c default_tablespace=small'")
-            self.homes.append(home)
-            process = self.node(home, [block(h, set_op("main", f"k{h}", os.urandom(5000).hex()))
-                                       for h in range(1, 401)])
-            self.says(home, "No space left on device")
-            self.says(home, "the server's disk is full")
-            subprocess.run(["mount", "-o", "remount,size=64m", mount], check=True)
-            self.finishes(home, process, 400)
-            home.close()
-        finally:
-            self.server.sql("DROP SCHEMA IF EXISTS sluice CASCADE")
-            self.server.sql("DROP TABLESPACE IF EXISTS small")
-            subprocess.run(["umount", "-l", mount], check=True)
-
-    def test_53300_too_many_connections(self):
-        home = self.writer()
-        self.server.sql("ALTER ROLE writer CONNECTION LIMIT 0")
-        process = self.node(home, blocks(1, 50))
-        self.says(home, 'too many connections for role "writer"')
-        self.says(home, "the server has no connection left")
-        self.server.sql("ALTER ROLE writer CONNECTION LIMIT -1")
-        self.finishes(home, process, 50)
-
-    def test_55P03_a_table_that_is_locked(self):
-        home, process = self.started()
-        locker = subprocess.Popen(
-            ["psql", "-X", "-q", "-h", str(self.server.root), "-p", str(self.server.port), "-U",
-             "app", "-d", "postgres"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        self.addCleanup(locker.wait)
-        self.addCleanup(locker.stdin.close)
-        locker.stdin.write(b"BEGIN; LOCK TABLE sluice.changes;\n")
-        locker.stdin.flush()
-        wait_until("the lock is held", lambda: self.server.sql(
-            "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
-            " AND relation = to_regclass('sluice.changes')"))
-        self.feed(process)
-        self.says(home, "for longer than lock_timeout")
-        locker.stdin.write(b"ROLLBACK;\n")
-        locker.stdin.flush()
-        self.finishes(home, process, LAST)
-
-    def test_57014_statement_timeout_of_the_role(self):
-        home = self.writer()
-        self.server.sql("ALTER ROLE writer SET statement_timeout = '1ms'")
-        process = self.node(home, blocks(1, 50))
-        self.says(home, "statement timeout")
-        self.says(home, "ended the statement")
-        self.server.sql("ALTER ROLE writer RESET statement_timeout")
-        self.finishes(home, process, 50)
-
-
-class FsyncOff(ServerTest):
-    def test_a_server_without_fsync_is_not_durable(self):
-        server = postgres_server.PostgresServer(start=False)
-        self.addCleanup(server.close)
-        server.settings["fsync"] = "off"
-        server.start()
-        home = PostgresHome(server)
-        self.homes.append(home)
-        home.write("blocks.jsonl", blocks(1, 10))
-        process = home.start("replay", str(home.root / "blocks.jsonl"))
-        wait_until("the log says so", lambda: "fsync = off: acks are at level received" in
-                   home.log())
-        process.kill()
-
 
 class Settings(ServerTest):
     def problems(self, settings):
@@ -293,18 +177,6 @@ class Settings(ServerTest):
             outcome = home.run(*command)
             self.assertNotIn(postgres_server.PASSWORD, outcome.out + outcome.err)
             self.assertNotIn("s3cret", outcome.out + outcome.err)
-
-    def test_level_from_synchronous_commit(self):
-        for commit, level, fits in (("off", "received", True), ("off", "durable", False),
-                                    ("local", "durable", True), ("on", "visible", False),
-                                    ("remote_apply", "visible", True)):
-            with self.subTest(commit=commit, level=level):
-                self.server.sql("DROP SCHEMA IF EXISTS sluice CASCADE")
-                home = self.home({"synchronous_commit": commit}, level=level)
-                outcome = home.replay(blocks(1, 5))
-                self.assertEqual(outcome.code == 0, fits, outcome)
-                if not fits:
-                    self.assertIn("level", outcome.err)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,7 @@ class PostgresServer:
         self.settings = {"max_connections": "40", "shared_buffers": "32MB",
                          "autovacuum": "off", **dict(settings)}
         self.log = self.root / "server.log"
+        self.environment = {}
         if start:
             self.start()
 
@@ -138,7 +139,8 @@ class PostgresServer:
         # stdout is a file: the server would hold a pipe open.
         with open("/dev/null", "wb") as nothing:
             done = subprocess.run(
-                _as_owner([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "120", "-l", self.log,
+                _as_owner(["env", *(f"{name}={value}" for name, value in self.environment.items()),
+                           binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "120", "-l", self.log,
                            "-o", options, "start"]),
                 stdout=nothing, stderr=nothing, stdin=subprocess.DEVNULL, cwd="/",
                 timeout=DEADLINE_SECONDS)
@@ -197,6 +199,18 @@ class PostgresServer:
     def restart(self):
         self.stop()
         self.start()
+
+    def promote(self):
+        _run([binaries() / "pg_ctl", "-D", self.data, "-w", "-t", "120", "promote"])
+
+    def standby(self, name):
+        """A standby that follows this server, under `name`; the caller closes it."""
+        copy = self.root / f"copy-{name}"
+        _run([binaries() / "pg_basebackup", "-D", copy, "-R", "-c", "fast", "-d",
+              f"host={self.root} port={self.port} user={USER} application_name={name}"])
+        made = PostgresServer(data=copy)
+        shutil.rmtree(copy)
+        return made
 
     def close(self):
         try:

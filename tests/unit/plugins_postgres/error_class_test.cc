@@ -10,13 +10,13 @@ namespace {
 
 TEST(ErrorClass, EveryRowOfTheDocumentedTable) {
   for (const char* state :
-       {"08006", "25006", "25P03", "40001", "40P01", "53100", "53200", "53300", "55P03", "55006",
-        "57014", "57P01", "57P02", "57P03", "58030", "XX000", "26000", ""}) {
+       {"08006", "25006", "25P03", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014",
+        "57P01", "57P02", "57P03", "58030", "XX000", "26000", ""}) {
     EXPECT_EQ(ClassOfSqlState(state), ErrorClass::kRetry) << state;
   }
   for (const char* state :
        {"0A000", "08P01", "22P03", "22021", "23505", "28P01", "28000", "3D000", "3F000", "42501",
-        "42P01", "42703", "42P10", "54001", "55000", "57P04", "XX001", "F0000", "P0001", "99999"}) {
+        "42P01", "42703", "42P10", "54001", "55000", "55006", "XX001", "F0000", "P0001", "99999"}) {
     EXPECT_EQ(ClassOfSqlState(state), ErrorClass::kOperator) << state;
   }
   EXPECT_EQ(ClassOfSqlState("54000"), ErrorClass::kHeight);
