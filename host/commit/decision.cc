@@ -51,4 +51,17 @@ Decision Decide(const Policy& policy, Height height, std::span<const SinkVote> v
   return decision;
 }
 
+bool CanHoldWithout(const Policy& policy, std::span<const SinkVote> votes,
+                    std::span<const size_t> without) {
+  const bool any_counts = std::any_of(without.begin(), without.end(), [&](size_t sink) {
+    return policy.Involves(sink) && !votes[sink].left_out;
+  });
+  if (!any_counts) return true;
+  std::vector<SinkVote> left(votes.begin(), votes.end());
+  for (SinkVote& vote : left) vote.watermark = Height();
+  for (size_t sink : without) left[sink].availability = SinkAvailability::kGone;
+  return Decide(policy, Height(1), left, TimePoint(), TimePoint::max()).verdict !=
+         Verdict::kUnsatisfiable;
+}
+
 }  // namespace sluice

@@ -43,4 +43,10 @@ struct Decision {
 Decision Decide(const Policy& policy, Height height, std::span<const SinkVote> votes, TimePoint now,
                 TimePoint deadline);
 
+// Whether a height that nobody has acked yet could still get enough acks if no more came from
+// `without` (indices). Only a sink for which this is false is worth stopping for; of one that
+// decisions go without already it never is.
+bool CanHoldWithout(const Policy& policy, std::span<const SinkVote> votes,
+                    std::span<const size_t> without);
+
 }  // namespace sluice

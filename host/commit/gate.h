@@ -52,12 +52,14 @@ class Gate {
   GateStep Step(Height height, TimePoint delivered_at, std::span<const AckTracker::Sink> sinks,
                 TimePoint now);
 
+  // The sinks as a decision sees them now.
+  std::vector<SinkVote> Votes(std::span<const AckTracker::Sink> sinks) const;
+
   const GateSettings& settings() const { return settings_; }
   DegradedRanges& degraded() { return degraded_; }
   const DegradedRanges& degraded() const { return degraded_; }
 
  private:
-  std::vector<SinkVote> Votes(std::span<const AckTracker::Sink> sinks) const;
   GateStep Commit(Height height, const Decision& decision, std::span<const AckTracker::Sink> sinks,
                   TimePoint now);
   GateStep Fail(Height height, Decision decision, TimePoint delivered_at,

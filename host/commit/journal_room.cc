@@ -10,13 +10,40 @@
 
 namespace sluice {
 
+namespace {
+
+// Who holds the journal, by how much, and what to do about it.
+std::string Holders(const std::vector<AckTracker::Sink>& sinks, Height first, Height committed,
+                    Height lowest) {
+  std::string text;
+  for (const AckTracker::Sink& sink : sinks) {
+    if (sink.lost || sink.pin() != lowest || sink.pin() + 1 < first) continue;
+    text += fmt::format("{}sink {} is at {}, {} heights behind{}", text.empty() ? "" : "; ",
+                        sink.name, lowest, committed - lowest,
+                        sink.reason.empty() ? "" : " (" + sink.reason + ")");
+  }
+  return text + ": bring it back, raise the cap, or take it out of the policy";
+}
+
+}  // namespace
+
 std::string JournalRoom::Exceeded() const {
+  std::string exceeded = ExceededCap();
+  if (exceeded.empty()) return "";
+  const Height committed = database_->committed().height;
+  const Height first = database_->journal_first();
+  const Height lowest = tracker_->LowestPin(first);
+  // No sink: what is kept besides is about to give way.
+  if (lowest >= committed) return exceeded;
+  return exceeded + ": " + Holders(tracker_->Snapshot(), first, committed, lowest);
+}
+
+std::string JournalRoom::ExceededCap() const {
   if (caps_.max_bytes > 0) {
     const uint64_t bytes = database_->journal_bytes();
     if (bytes > caps_.max_bytes) {
-      return fmt::format(
-          "the journal holds {} bytes, more than journal.max_bytes = {}; a sink has fallen behind",
-          bytes, caps_.max_bytes);
+      return fmt::format("the journal holds {} bytes, more than journal.max_bytes = {}", bytes,
+                         caps_.max_bytes);
     }
   }
   if (caps_.max_blocks > 0) {
@@ -24,9 +51,9 @@ std::string JournalRoom::Exceeded() const {
     const uint64_t blocks = database_->journaled_height() + 1 - first;
     if (blocks > caps_.max_blocks + caps_.retain_blocks) {
       return fmt::format(
-          "the journal holds {} blocks, more than journal.max_blocks = {}; a sink has fallen "
-          "behind",
-          blocks, caps_.max_blocks);
+          "the journal holds {} blocks, more than journal.max_blocks = {} beyond "
+          "journal.retain_blocks = {}",
+          blocks, caps_.max_blocks, caps_.retain_blocks);
     }
   }
   return "";
@@ -56,19 +83,17 @@ bool JournalRoom::GiveUpSinks(Height committed, const Gate& gate) {
   const Height lowest = tracker_->LowestPin(database_->journal_first());
   if (lowest >= committed) return false;
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
-  std::vector<SinkName> given_up;
+  std::vector<size_t> given_up;  // all of them or none: while one is left it holds the journal
   for (size_t i = 0; i < sinks.size(); ++i) {
-    if (sinks[i].lost || sinks[i].pin() != lowest) continue;
-    const bool needed = gate.settings().policy.Involves(i) && !gate.degraded().LeftOut(i);
-    if (needed) return false;
-    given_up.push_back(sinks[i].name);
+    if (!sinks[i].lost && sinks[i].pin() == lowest) given_up.push_back(i);
   }
-  for (const SinkName& sink : given_up) {
+  if (!CanHoldWithout(gate.settings().policy, gate.Votes(sinks), given_up)) return false;
+  for (size_t sink : given_up) {
     LogError("commit",
-             "sink {} is lost: it is at {}, and the journal's cap is reached at height {}; it has "
-             "to start over",
-             sink, lowest, committed);
-    tracker_->SetLost(sink);
+             "sink {} is lost: it is at {}, the journal's cap is reached at height {}, and the "
+             "policy can hold without it; it has to start over",
+             sinks[sink].name, lowest, committed);
+    tracker_->SetLost(sinks[sink].name);
   }
   return !given_up.empty();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How much the journal keeps: everything that a sink has not acked, some heights besides, and no
-// more than its caps. A cap never removes what a sink that the policy needs has not acked: intake
-// stops instead. Sinks that the policy does without are lost for it.
+// more than its caps. Sinks without which the policy can hold are lost for a cap; it never removes
+// what another one has not acked: intake stops instead.
 //
 // Threading: Exceeded from any thread; the others by the one that commits.
 #pragma once
@@ -29,7 +29,7 @@ class JournalRoom {
   JournalRoom(JournalCaps caps, const Database* database, AckTracker* tracker)
       : caps_(caps), database_(database), tracker_(tracker) {}
 
-  // Which cap stops intake, in words, or empty.
+  // Which cap stops intake, and whom for, in words, or empty.
   std::string Exceeded() const;
 
   // The last height that may be forgotten where everything up to `durable` is durably committed; 0:
@@ -37,11 +37,12 @@ class JournalRoom {
   Height PruneThrough(Height durable) const;
 
   // A cap is reached, and no block will come whose batch prunes: what is kept besides gives way;
-  // and where only sinks that the policy does without hold the journal, they are given up. The
+  // and where the policy can hold without the sinks that hold the journal, they are given up. The
   // height to forget through, or nothing.
   std::optional<Height> MakeRoom(Height committed, const Gate& gate);
 
  private:
+  std::string ExceededCap() const;
   Height Forgettable(Height committed, uint64_t retain) const;
   bool GiveUpSinks(Height committed, const Gate& gate);
 

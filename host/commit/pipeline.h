@@ -56,8 +56,8 @@ struct PipelineSettings {
   GateSettings gate;
   uint64_t window = 8;  // blocks executed ahead of the oldest uncommitted one, itself included
   uint64_t retain_blocks = 100;
-  // Above these, retained blocks are forgotten, then sinks that the policy does without are lost,
-  // and else intake stops; 0: no limit.
+  // Above these, retained blocks are forgotten, then sinks without which the policy can hold are
+  // lost, and else intake stops; 0: no limit.
   uint64_t journal_max_bytes = 0;
   uint64_t journal_max_blocks = 0;
   uint64_t disk_reserve_bytes = 0;  // below it no block is journaled

@@ -108,6 +108,52 @@ TEST(AckDecision, UncountedSinkNeverDelaysCommit) {
   EXPECT_EQ(decision.verdict, Verdict::kSatisfied);
 }
 
+TEST(AckDecision, WhatCanHoldWithoutASinkDoesNotNeedIt) {
+  struct Without {
+    const char* policy;
+    const char* sinks;
+    std::vector<size_t> without;
+    bool holds;
+  };
+  const Without rows[] = {
+      {"fire-and-forget", "www", {0, 1, 2}, true},
+      {"fire-and-forget", "GGG", {0}, true},
+      {"all", "www", {}, true},
+      {"all", "www", {1}, false},
+      {"all(a, b)", "www", {2}, true},
+      {"all(a, b)", "GGw", {2}, true},
+      {"all(a, b)", "www", {1}, false},
+      {"1 of (a, b)", "www", {1}, true},
+      {"1 of (a, b)", "www", {0, 1}, false},
+      {"1 of (a, b)", "GGw", {1}, false},
+      {"2 of (a, b, c)", "www", {1}, true},
+      {"2 of (a, b, c)", "wGw", {1}, true},
+      {"2 of (a, b, c)", "www", {0, 1}, false},
+      {"2 of (a, b, c)", "Gww", {1}, false},
+      {"2 of (a, b, c)", "jww", {1}, true},
+      {"all(a) and 1 of (b, c)", "www", {1}, true},
+      {"all(a) and 1 of (b, c)", "wwG", {1}, false},
+      {"all(a) and 1 of (b, c)", "www", {0}, false},
+      {"all(a, b) and 2 of (a, b, c)", "www", {2}, true},
+      // That it has acked a height before says nothing of the next one.
+      {"2 of (a, b, c)", "AAG", {0}, false},
+      {"1 of (a, b)", "AG", {0}, false},
+      // Left out: others decide already.
+      {"all", "wLw", {1}, true},
+      {"all", "wLw", {0}, false},
+      {"2 of (a, b, c)", "wLw", {0}, false},
+      {"2 of (a, b, c)", "wLG", {1}, true},
+  };
+  for (const Without& row : rows) {
+    std::string without;
+    for (size_t sink : row.without) without += "abc"[sink];
+    SCOPED_TRACE(std::string(row.policy) + " with " + row.sinks + " without " + without);
+    std::vector<SinkVote> votes = Votes(row.sinks);
+    votes.resize(3);
+    EXPECT_EQ(CanHoldWithout(ThreeSinks(row.policy), votes, row.without), row.holds);
+  }
+}
+
 // An ack or a return can only help, a loss can only hurt.
 TEST(AckDecision, IsMonotonic) {
   std::mt19937_64 random(testing_support::Seed());

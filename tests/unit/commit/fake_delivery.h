@@ -48,10 +48,10 @@ class FakeDelivery final : public DeliveryPort {
   void Ack(const std::string& sink, uint64_t height, AckLevel level = AckLevel::kDurable) {
     tracker_->SetWatermark(SinkName(sink), level, Height(height), AckLevel::kDurable);
   }
-  // From now on the sink acks each height once it has it.
-  void AckByItself(const std::string& sink) {
+  // From now on the sink acks each height, at `level`, once it has it.
+  void AckByItself(const std::string& sink, AckLevel level = AckLevel::kDurable) {
     const std::lock_guard lock(mutex_);
-    keeping_up_.push_back(sink);
+    keeping_up_.emplace_back(sink, level);
     changed_.notify_all();
   }
 
@@ -77,9 +77,9 @@ class FakeDelivery final : public DeliveryPort {
       acked = {delivered_.size(), keeping_up_.size()};
       if (delivered_.empty()) continue;
       const uint64_t height = delivered_.back()->height().value();
-      const std::vector<std::string> sinks = keeping_up_;
+      const auto sinks = keeping_up_;
       lock.unlock();
-      for (const std::string& sink : sinks) Ack(sink, height);
+      for (const auto& [sink, level] : sinks) Ack(sink, height, level);
       lock.lock();
     }
   }
@@ -90,7 +90,7 @@ class FakeDelivery final : public DeliveryPort {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::vector<std::shared_ptr<const ChangeSet>> delivered_;
-  std::vector<std::string> keeping_up_;
+  std::vector<std::pair<std::string, AckLevel>> keeping_up_;
   bool stopping_ = false;
 
   std::thread thread_;
