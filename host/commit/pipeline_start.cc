@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "commit/advice.h"
 #include "commit/pipeline.h"
 
 namespace sluice {
@@ -49,6 +50,7 @@ Status Pipeline::CatchUp() {
     TimePoint now = Now();
     Decision decision = Decide(gate.policy, Height(1), votes, now, TimePoint::max());
     std::string who;
+    std::string advised;  // the same, each with what to do
     {
       std::lock_guard lock(mutex_);
       if (stopping_ || intake_stopped_) {
@@ -57,17 +59,18 @@ Status Pipeline::CatchUp() {
       waiting_on_.clear();
       for (size_t sink : decision.waiting_on) {
         waiting_on_.push_back(sinks[sink].name.str());
-        who += fmt::format("{}{}{}", who.empty() ? "" : "; ", sinks[sink].name,
-                           sinks[sink].reason.empty() ? "" : " (" + sinks[sink].reason + ")");
+        const std::string one =
+            fmt::format("{}{}", sinks[sink].name,
+                        sinks[sink].reason.empty() ? "" : " (" + sinks[sink].reason + ")");
+        who += (who.empty() ? "" : "; ") + one;
+        advised += fmt::format("{}sink {}: {}", advised.empty() ? "" : "; ", one,
+                               AdviceFor(sinks[sink].reason));
       }
     }
     if (decision.verdict == Verdict::kSatisfied) return Status::Ok();
     if (decision.verdict == Verdict::kUnsatisfiable) {
-      return Status(
-          StatusCode::kPlugin,
-          fmt::format("policy \"{}\" cannot hold: sink {}: mend the sink, or take it out of "
-                      "the policy",
-                      gate.policy.text, who));
+      return Status(StatusCode::kPlugin,
+                    fmt::format("policy \"{}\" cannot hold: {}", gate.policy.text, advised));
     }
     if (watermarks != last) {
       last = std::move(watermarks);

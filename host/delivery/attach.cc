@@ -21,7 +21,7 @@ AttachDecision Gap(const AttachQuestion& question, Height height) {
   return Refuse(
       AttachOutcome::kGap,
       fmt::format("{}{}, and the journal begins at {}: heights {} to {} are missing; give the "
-                  "sink a copy that reaches further, or reset it",
+                  "sink a copy that reaches further",
                   where,
                   empty && question.has_watermark_record ? " although it has acked heights" : "",
                   question.first, height + 1, question.first - 1));
@@ -39,14 +39,15 @@ std::optional<AttachDecision> CheckOwner(const AttachQuestion& question,
     return Refuse(
         AttachOutcome::kForeign,
         fmt::format("the sink has seen epoch {}, this instance has {}: another node or a "
-                    "copy of this home writes to it; stop that one, or take the sink over",
+                    "copy of this home writes to it: stop that one; a restored home is started "
+                    "again until its epoch is above the sink's",
                     position.epoch, question.epoch));
   }
   if (position.epoch > question.epoch) {
     return Refuse(
         AttachOutcome::kFenced,
         fmt::format("the sink has seen epoch {}, this instance has {}: a newer instance is "
-                    "at work on it",
+                    "at work on it: stop whichever of the two nodes is not to write there",
                     position.epoch, question.epoch));
   }
   return std::nullopt;
@@ -82,7 +83,7 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
     return Refuse(
         AttachOutcome::kDiverged,
         fmt::format("the sink's digest at height {} is {}, the node's is {}: it holds "
-                    "another history; reset it, or use the home that it belongs to",
+                    "another history; give it an empty place, or use the home that it belongs to",
                     base.height, said->ToHex().substr(0, 16), base.digest.ToHex().substr(0, 16)));
   }
   AttachDecision decision;

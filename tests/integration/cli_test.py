@@ -504,7 +504,8 @@ class WrongTurns(CliTest):
 
     def test_a_sink_that_a_newer_epoch_has_written(self):
         home = self.new_home_on_old_sink(CONFIG)
-        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "epoch")
+        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "epoch",
+                   "start again: each start raises the epoch")
 
     def test_a_sink_that_is_ahead(self):
         idle = CONFIG.replace('policy = "all"', 'policy = "fire-and-forget"').replace(
@@ -517,7 +518,8 @@ class WrongTurns(CliTest):
 
     def test_a_sink_of_another_stream(self):
         home = self.new_home_on_old_sink(CONFIG.replace('"demo"', '"other"'))
-        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "demo")
+        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "demo",
+                   "give the sink a place of its own")
 
     def test_halted_by_the_policy_and_on_record(self):
         config = CONFIG.replace('plugin = "file"',

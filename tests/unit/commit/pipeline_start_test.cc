@@ -101,7 +101,30 @@ TEST_F(PipelineStart, CatchUpFailsWhereThePolicyCannotHoldWithoutASinkThatIsGone
   Gone("b");
   const Status status = pipeline_->CatchUp();
   EXPECT_EQ(status.code(), StatusCode::kPlugin);
-  EXPECT_THAT(status.message(), HasSubstr("policy \"all\" cannot hold: sink b (suspended)"));
+  EXPECT_EQ(status.message(),
+            "policy \"all\" cannot hold: sink b (suspended): mend the sink, or take it out of the "
+            "policy");
+}
+
+TEST_F(PipelineStart, CatchUpSaysWhatToDoAboutEachSinkThatCannotCount) {
+  MakeHome(5, 5);
+  const std::pair<const char*, const char*> rows[] = {
+      {"ahead: the sink is at 8, the node at 5", "older than the sink, as after a restored backup"},
+      {"fenced: a newer instance", "each start raises the epoch"},
+      {"foreign: the sink holds stream 'x'", "give the sink a place of its own"},
+      {"diverged: other digest", "holds another history"},
+      {"gap: the sink is at 1", "restore the sink from a copy that reaches further"},
+      {"the file is not there", "mend the sink"},
+  };
+  for (const auto& [reason, advice] : rows) {
+    Make("all", {"a", "b"});
+    tracker_->SetAvailability(SinkName("a"), SinkAvailability::kGone, reason);
+    tracker_->SetAvailability(SinkName("b"), SinkAvailability::kGone, "hung: x");
+    const std::string said = pipeline_->CatchUp().message();
+    EXPECT_THAT(said, HasSubstr(std::string("sink a (") + reason + "): "));
+    EXPECT_THAT(said, HasSubstr(advice));
+    EXPECT_THAT(said, HasSubstr("; sink b (hung: x): mend the sink, or take it out"));
+  }
 }
 
 TEST_F(PipelineStart, CatchUpRefusesALevelThatASinkCannotGive) {

@@ -131,7 +131,7 @@ TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
   ASSERT_TRUE(decision);
   EXPECT_EQ(decision->text,
             "the sink is empty although it has acked heights, and the journal begins at 5: heights "
-            "1 to 4 are missing; give the sink a copy that reaches further, or reset it");
+            "1 to 4 are missing; give the sink a copy that reaches further");
 }
 
 TEST(Attach, AJournalThatCannotAnswerIsAnError) {
