@@ -118,6 +118,7 @@ class SinkLoop::Impl {
   void Tell(const SinkState& before, TimePoint now);
   void TellAvailability();
   void LetGo(TimePoint now);
+  std::string DescribeAhead(const InstanceRun::Snapshot& run) const;
 
   // Set in the constructor.
   const SinkSettings settings_;
@@ -288,11 +289,7 @@ void SinkLoop::Impl::TellAvailability() {
       now.second = state_.attempt > 0 ? state_.error.message() : "starting";
       if (run_) {
         const InstanceRun::Snapshot run = run_->snapshot(Now());
-        if (run.ahead) {
-          now = {SinkAvailability::kGone, fmt::format("ahead: the sink is at {}, the node at {}",
-                                                      run.delivery.sink_height.value_or(Height()),
-                                                      environment_.journal->journaled())};
-        }
+        if (run.ahead) now = {SinkAvailability::kGone, "ahead: " + DescribeAhead(run)};
       }
       break;
     case LifecycleState::kRunning:
@@ -314,6 +311,12 @@ void SinkLoop::Impl::TellAvailability() {
   if (told_ == now) return;
   told_ = now;
   environment_.observer->OnAvailability(settings_.name, now.first, now.second);
+}
+
+std::string SinkLoop::Impl::DescribeAhead(const InstanceRun::Snapshot& run) const {
+  return fmt::format("the sink is at {}, the node at {}",
+                     run.delivery.sink_height.value_or(Height()),
+                     environment_.journal->journaled());
 }
 
 SinkStatus SinkLoop::Impl::status() const {
@@ -363,7 +366,10 @@ SinkStatus SinkLoop::Impl::status() const {
                          std::string(StatusCodeName(delivery.last_error->status.code())),
                          delivery.last_error->status.message()};
   }
-  if (snapshot.ahead) status.mode = "ahead";
+  if (snapshot.ahead) {
+    status.mode = "ahead";
+    status.reason = DescribeAhead(snapshot);
+  }
   const bool in_call = snapshot.call.call != CallWatch::Call::kNone &&
                        snapshot.call.call != CallWatch::Call::kDeliver;
   if (in_call && status.reason.empty() && now - snapshot.call.since > kLongCall) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The record of the last halt, as `status` shows it: {"time":…,"height":…,"reason":…}.
+// The record of the last halt, by the policy or because it could not hold with the sinks there were
+// at start, as `status` shows it: {"time":…,"height":…,"reason":…}.
 // Threading: pure functions.
 #pragma once
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "node/halt_record.h"
+#include "node/sink_notes.h"
 
 namespace sluice {
 namespace {
@@ -126,6 +127,7 @@ Status Node::Start() {
   executor_ = std::make_unique<Executor>(database_.get(), options_.config.node.stream_id,
                                          options_.config.stores.old_values);
   executor_->StartAfter(database_->committed().height, database_->committed().digest);
+  ForgetSinkNotes();
   return Status::Ok();
 }
 
@@ -206,7 +208,8 @@ Status Node::TakeBlocks(Driver* driver) {
 // The pipeline's own end is the cause; what others say of it is its consequence.
 Status Node::Finish(Status status) {
   if (Status ended = pipeline_->result(); !ended.ok()) status = std::move(ended);
-  if (status.code() == StatusCode::kHalted) RecordHalt(status);
+  const bool halted = status.code() == StatusCode::kHalted || status.code() == StatusCode::kPlugin;
+  if (halted) RecordHalt(status);
   return status;
 }
 
@@ -216,6 +219,23 @@ void Node::RecordHalt(const Status& status) {
   // The halt itself is what matters; a record that cannot be written is only said.
   if (Status put = database_->PutRecord(kHaltRecordName, record); !put.ok()) {
     LogWarn(kComponent, "the halt could not be recorded: {}", put.message());
+  }
+}
+
+// For whoever looks at the stopped home, as the sinks are before they are stopped.
+void Node::NoteSinks() {
+  const std::string notes = EncodeSinkNotes(SinkStatuses());
+  if (notes.empty()) return ForgetSinkNotes();
+  if (Status put = database_->PutRecord(kSinkNotesName, notes); !put.ok()) {
+    LogWarn(kComponent, "what became of the sinks could not be recorded: {}", put.message());
+  }
+}
+
+void Node::ForgetSinkNotes() {
+  Result<std::optional<std::string>> notes = database_->GetRecord(kSinkNotesName);
+  if (notes && !*notes) return;
+  if (Status gone = database_->DeleteRecord(kSinkNotesName); !gone.ok()) {
+    LogWarn(kComponent, "an older record of the sinks could not be deleted: {}", gone.message());
   }
 }
 
@@ -287,6 +307,7 @@ Status Node::Stop() {
   stopped_ = true;
   const TimePoint deadline = StopDeadline();
   if (pipeline_) pipeline_->Stop();
+  if (sinks_started_) NoteSinks();
   const LifecycleConfig& lifecycle = options_.config.lifecycle;
   const Duration drain_timeout =
       std::max(deadline - lifecycle.stop_timeout - Now(), Duration::zero());
@@ -353,10 +374,16 @@ NodeStatus Node::status() const {
   status.journal_last = database_->journaled_height();
   status.journal_bytes = database_->journal_bytes();
   status.journal_max_bytes = config.journal.max_bytes;
+  status.sinks = SinkStatuses();
+  return status;
+}
+
+std::vector<SinkStatus> Node::SinkStatuses() const {
+  std::vector<SinkStatus> statuses;
   for (const Sink& sink : sinks_) {
     if (sink.loop) {
-      status.sinks.push_back(sink.loop->status());
-      if (tracker_->IsLost(sink.prepared.settings.name)) status.sinks.back().mode = "lost";
+      statuses.push_back(sink.loop->status());
+      if (tracker_->IsLost(sink.prepared.settings.name)) statuses.back().mode = "lost";
       continue;
     }
     SinkStatus idle;
@@ -366,9 +393,9 @@ NodeStatus Node::status() const {
     idle.reason = sink.prepared.enabled ? sink.prepared.load_error.message() : kDisabled;
     idle.counted = sink.prepared.settings.counted;
     idle.filter = sink.prepared.settings.filter;
-    status.sinks.push_back(std::move(idle));
+    statuses.push_back(std::move(idle));
   }
-  return status;
+  return statuses;
 }
 
 }  // namespace sluice

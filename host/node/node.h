@@ -113,6 +113,9 @@ class Node : private DeliveryPort, private SinkObserver {
   const NodeOptions options_;
   const TimePoint started_at_;
   std::atomic<bool> stop_requested_{false};
+  std::vector<SinkStatus> SinkStatuses() const;
+  void NoteSinks();
+  void ForgetSinkNotes();
 
   std::unique_ptr<PluginLoader> loader_;
   std::unique_ptr<Database> database_;

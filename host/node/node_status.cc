@@ -77,6 +77,14 @@ std::string Text(const Json& object, const char* key) {
   return found->dump();
 }
 
+// To the second: enough for a table.
+std::string ErrorCell(const Json& sink) {
+  constexpr size_t kTimeLength = std::string_view("2026-01-31T12:00:00").size();
+  auto error = sink.find("last_error");
+  if (error == sink.end() || !error->is_object()) return "-";
+  return Text(*error, "time").substr(0, kTimeLength) + "Z " + Text(*error, "text");
+}
+
 // Columns as wide as their widest cell.
 std::string Table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
@@ -170,11 +178,9 @@ std::string StatusJsonToText(const std::string& json) {
     if (std::string reason = Text(sink, "reason"); !reason.empty() && reason != "-") {
       state += " (" + reason + ")";
     }
-    auto error = sink.find("last_error");
     rows.push_back({Text(sink, "name"), Text(sink, "plugin"), state, Text(sink, "mode"),
                     Text(sink, "level"), Text(sink, "watermark"), Text(sink, "lag_blocks"),
-                    Text(sink, "retries"),
-                    error != sink.end() && error->is_object() ? Text(*error, "text") : "-"});
+                    Text(sink, "retries"), ErrorCell(sink)});
   }
   if (rows.size() > 1) out += "\n" + Table(rows);
   return out;

@@ -9,6 +9,7 @@
 #include "base/version.h"
 #include "commit/policy.h"
 #include "node/halt_record.h"
+#include "node/sink_notes.h"
 
 namespace sluice {
 namespace {
@@ -35,14 +36,16 @@ Result<SinkStatus> StoppedSink(const SinkConfig& config, const Database* databas
   sink.name = config.name.str();
   sink.plugin = config.plugin;
   sink.lifecycle = "stopped";
-  if (!config.enabled) sink.reason = "disabled";
   sink.counted = config.ack;
   if (!config.all_stores) sink.filter.stores = config.stores;
   sink.filter.key_prefixes = config.key_prefixes;
   if (database != nullptr) {
     SLUICE_ASSIGN_OR_RETURN(std::optional<Height> stored, database->SinkWatermark(config.name));
     sink.watermark = stored.value_or(Height());
+    SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> notes, database->GetRecord(kSinkNotesName));
+    if (notes) ApplySinkNotes(*notes, &sink);
   }
+  if (!config.enabled) sink.reason = "disabled";
   sink.lag_blocks = height > sink.watermark ? height - sink.watermark : 0;
   return sink;
 }

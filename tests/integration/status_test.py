@@ -207,6 +207,31 @@ class Stopped(CliTest):
         status, _ = self.status(home)
         self.assertEqual((status["height"], status["last_halt"]), (1, halt))
 
+    def test_what_ended_the_node_is_shown_until_a_start_succeeds(self):
+        home = self.filled()
+        home.configure(CONFIG.replace('"data/stream"', '"data/moved"'))
+        stream = home.path / "data" / "moved"
+        (home.path / "data" / "stream").rename(stream)
+        (home.path / "data" / "db").rename(home.root / "old-db")  # the sink knows newer epochs
+        self.fails(home.run("replay", "-"), 3, "audit", "epoch")
+        status, text = self.status(home)
+        (sink,) = status["sinks"]
+        self.assertEqual((sink["lifecycle"], sink["reason"]), ("stopped", "fenced"))
+        self.assertIn("epoch", sink["last_error"]["text"])
+        self.assertRegex(sink["last_error"]["time"], r"^\d{4}-\d\d-\d\dT.*Z$")
+        self.assertEqual(sink["last_error"]["code"], "FENCED")
+        self.assertIn("stopped (fenced)", text)
+        self.assertIn(sink["last_error"]["time"][:19] + "Z ", text)
+        self.assertIn("sink audit (fenced: ", status["last_halt"]["reason"])
+        # A library that cannot be loaded.
+        home.configure(CONFIG.replace('plugin = "file"', 'plugin = "nothing"'))
+        self.fails(home.run("replay", "-"), 3, "nothing")
+        self.assertIn("nothing", self.status(home)[0]["sinks"][0]["reason"])
+        home.configure(CONFIG)
+        self.ok(home.run("replay", home.root / "blocks.jsonl"))
+        (sink,) = self.status(home)[0]["sinks"]
+        self.assertEqual((sink["reason"], sink["last_error"]), ("", None))
+
     def test_sinks_that_do_not_take_part(self):
         home = self.filled(CONFIG + "[sinks.idle]\nplugin = \"null\"\nenabled = false\n"
                            "[sinks.aside]\nplugin = \"null\"\nack = false\nstores = [\"orders\"]\n")
