@@ -160,7 +160,7 @@ ConfigNode ForPeople(const CheckedValue& value) {
 }  // namespace
 
 Result<SettingsSchema> SettingsSchema::Parse(std::string_view json) {
-  if (json.empty()) return SettingsSchema(PropertyTable({}));
+  if (json.empty()) return SettingsSchema(PropertyTable({}), {});
   Result<ConfigNode> root = FromJson(json);
   if (!root) return Error(root.error().WithContext("settings schema"));
   if (!root->is(NodeKind::kList)) {
@@ -168,11 +168,14 @@ Result<SettingsSchema> SettingsSchema::Parse(std::string_view json) {
   }
   std::vector<Property> rows;
   std::set<std::string> names;
+  LevelRules rules;
   for (const ConfigNode& row : root->items) {
     SLUICE_ASSIGN_OR_RETURN(Property property, ParseRow(row));
     if (!names.insert(property.path).second) {
       return Error(RowError(property.path, "is given twice"));
     }
+    SLUICE_ASSIGN_OR_RETURN(auto rule, ParseLevelRule(row, property));
+    if (!rule.empty()) rules.emplace(property.path, std::move(rule));
     rows.push_back(std::move(property));
   }
   // A setting is a value or a table of settings, never both.
@@ -182,7 +185,46 @@ Result<SettingsSchema> SettingsSchema::Parse(std::string_view json) {
       return Error(RowError(name, fmt::format("is a value, and {} is below it", *below)));
     }
   }
-  return SettingsSchema(PropertyTable(std::move(rows)));
+  return SettingsSchema(PropertyTable(std::move(rows)), std::move(rules));
+}
+
+Result<std::map<std::string, AckLevel>> SettingsSchema::ParseLevelRule(const ConfigNode& row,
+                                                                       const Property& property) {
+  std::map<std::string, AckLevel> rule;
+  const ConfigNode* levels = row.Find("highest_level");
+  if (!HasValue(levels)) return rule;
+  const bool takes_it =
+      property.type == PropertyType::kBool || property.type == PropertyType::kEnum;
+  if (!takes_it || !levels->is(NodeKind::kMap)) {
+    return Error(RowError(property.path,
+                          "\"highest_level\" is an object from values to levels, of a bool or an "
+                          "enum"));
+  }
+  for (const ConfigMember& member : levels->members) {
+    std::optional<AckLevel> level;
+    for (AckLevel known : {AckLevel::kReceived, AckLevel::kDurable, AckLevel::kVisible}) {
+      if (member.value.is(NodeKind::kString) && member.value.text == AckLevelName(known)) {
+        level = known;
+      }
+    }
+    std::string fault = ValueFault(property, member.key);
+    if (fault.empty() && !level) fault = "expected received, durable or visible";
+    if (!fault.empty()) return Error(RowError(property.path, "bad highest_level: " + fault));
+    rule.emplace(member.key, *level);
+  }
+  return rule;
+}
+
+void SettingsSchema::ApplyLevelRule(const CheckedValue& value, const std::string& key,
+                                    const SourcePosition& at, SettingsCheck* out) const {
+  auto rule = level_rules_->find(value.path);
+  if (rule == level_rules_->end()) return;
+  const std::string text = value.node.is(NodeKind::kString) ? value.node.text : ToJson(value.node);
+  auto level = rule->second.find(text);
+  if (level == rule->second.end()) return;
+  if (out->level_cap && out->level_cap->level <= level->second) return;
+  out->level_cap = {level->second, key + "." + value.path, text,
+                    value.node.at.written() ? value.node.at : at};
 }
 
 SettingsCheck SettingsSchema::Check(const ConfigNode& settings, const std::string& key,
@@ -202,6 +244,7 @@ SettingsCheck SettingsSchema::Check(const ConfigNode& settings, const std::strin
       out.problems.push_back(
           MakeProblem(place, key + "." + value.path, "expected whole milliseconds"));
     }
+    ApplyLevelRule(value, key, at, &out);
     std::string last;
     Reach(&completed, value.path, &last)->Set(last, {}, ForPlugin(value));
     Reach(&masked, value.path, &last)->Set(last, {}, ForPeople(value));

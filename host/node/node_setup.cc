@@ -46,9 +46,9 @@ SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
   return settings;
 }
 
-// The library's own word on what the sink is configured with.
-void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, PreparedSink* prepared,
-                         std::vector<Problem>* problems) {
+// The library's own word on what the sink is configured with. `needed`: the policy names it.
+void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, bool needed,
+                         PreparedSink* prepared, std::vector<Problem>* problems) {
   const PluginIdentity& identity = prepared->library->identity();
   Result<SettingsSchema> schema = SettingsSchema::Parse(identity.settings_schema);
   if (!schema) {
@@ -68,6 +68,13 @@ void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, PreparedS
                     "commit.level, or set ack = false",
                     identity.id, AckLevelName(identity.highest_level),
                     AckLevelName(config.commit.level))));
+  } else if (needed && check.level_cap && check.level_cap->level < config.commit.level) {
+    const LevelCap& cap = *check.level_cap;
+    problems->push_back(MakeProblem(
+        cap.at, cap.key,
+        fmt::format("with {} the sink can give '{}' at most, and commit.level asks for '{}'; "
+                    "change it, lower commit.level, or take the sink out of the policy",
+                    cap.value, AckLevelName(cap.level), AckLevelName(config.commit.level))));
   }
 }
 
@@ -76,16 +83,20 @@ void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, PreparedS
 PreparedNode PrepareNode(const Config& config, PluginLoader* loader) {
   PreparedNode node;
   for (const SinkConfig& sink : config.sinks) {
+    node.policy_sinks.push_back({sink.name, sink.ack, sink.enabled});
+  }
+  Result<Policy> policy = ResolvePolicy(config.commit.policy, node.policy_sinks);
+  for (const SinkConfig& sink : config.sinks) {
     PreparedSink prepared;
     prepared.settings = MakeSinkSettings(config, sink);
     prepared.plugin = sink.plugin;
     prepared.enabled = sink.enabled;
-    node.policy_sinks.push_back({sink.name, sink.ack, sink.enabled});
     if (sink.enabled) {
       Result<std::shared_ptr<PluginLibrary>> library = loader->Load(sink.plugin, sink.sha256);
       if (library) {
         prepared.library = std::move(*library);
-        CheckAgainstLibrary(sink, config, &prepared, &node.problems);
+        const bool needed = policy && policy->Involves(node.sinks.size());
+        CheckAgainstLibrary(sink, config, needed, &prepared, &node.problems);
       } else if (library.error().code() == StatusCode::kConfiguration) {
         node.problems.push_back(MakeProblem(
             sink.plugin_at, fmt::format("sinks.{}.plugin", sink.name), library.error().message()));
@@ -93,9 +104,12 @@ PreparedNode PrepareNode(const Config& config, PluginLoader* loader) {
         prepared.load_error = library.error();
       }
     }
+    if (!prepared.load_error.ok()) {
+      prepared.load_error = prepared.load_error.WithContext(
+          fmt::format("{}: sinks.{}.plugin", sink.plugin_at.ToString(), sink.name));
+    }
     node.sinks.push_back(std::move(prepared));
   }
-  Result<Policy> policy = ResolvePolicy(config.commit.policy, node.policy_sinks);
   if (policy) {
     node.policy = std::move(*policy);
   } else {

@@ -436,6 +436,22 @@ class WrongTurns(CliTest):
         self.fails(home.run("start"), 2, "commit.windwo")
         self.assertFalse((home.path / "data").exists())
 
+    def test_a_setting_with_which_the_sink_cannot_give_the_level(self):
+        cannot = CONFIG.replace("fsync = true", "fsync = false")
+        home = self.home(cannot)
+        for command in (["config", "check"], ["replay", "-"]):
+            said = self.fails(home.run(*command), 2, "sinks.audit.settings.fsync", "'received'",
+                              "commit.level asks for 'durable'", "lower commit.level").err
+            self.assertRegex(said, r"app\.toml:\d+:\d+: sinks\.audit\.settings\.fsync: with false ")
+        self.assertFalse((home.path / "data").exists())
+        self.ok(home.run("config", "check", env={"SLUICE_COMMIT__LEVEL": "received"}))
+        # Whom the policy does not name it does not wait for.
+        home.configure(cannot + 'ack = false\n[sinks.other]\nplugin = "file"\n'
+                       'settings = { path = "data/other" }\n')
+        self.ok(home.run("config", "check"))
+        home.configure(cannot.replace('"all"', '"fire-and-forget"'))
+        self.ok(home.run("config", "check"))
+
     def test_a_policy_that_names_nobody(self):
         home = self.home(CONFIG.replace('"all"', '"1 of (adit)"'))
         self.fails(home.run("config", "check"), 2, "adit", "audit")

@@ -116,20 +116,60 @@ TEST(SettingsSchema, PluginWithoutSettingsTakesNone) {
   }
 }
 
+TEST(SettingsSchema, AValueLowersTheLevelThatTheSinkCanGive) {
+  const char* const schema = R"([
+    {"name":"fsync","type":"bool","default":true,"highest_level":{"false":"received"}},
+    {"name":"mode","type":"enum","values":["off","on","apply"],"default":"on",
+     "highest_level":{"off":"received","on":"durable"}},
+    {"name":"table.safe","type":"bool","highest_level":{"true":"durable","false":"received"}}])";
+  const SettingsSchema parsed = SettingsSchema::Parse(schema).value();
+  auto cap = [&](const std::string& settings, const Environment& environment = {}) {
+    LoadResult result = Toml(WithSink("settings = " + settings), environment);
+    EXPECT_EQ(Problems(result), "");
+    const SettingsCheck check = parsed.Check(result.config.sinks.at(0));
+    EXPECT_EQ(FormatProblems(check.problems), "");
+    if (!check.level_cap) return std::string();
+    return check.level_cap->at.ToString() + " " + check.level_cap->key + " = " +
+           check.level_cap->value + ": " + std::string(AckLevelName(check.level_cap->level));
+  };
+  EXPECT_EQ(cap(R"({ mode = "apply" })"), "");
+  EXPECT_EQ(cap("{}"), "app.toml:3:1 sinks.audit.settings.mode = on: durable") << "by default";
+  EXPECT_EQ(cap(R"({ mode = "on", fsync = false })"),
+            "app.toml:3:35 sinks.audit.settings.fsync = false: received");
+  EXPECT_EQ(cap(R"({ fsync = true, mode = "off" })"),
+            "app.toml:3:35 sinks.audit.settings.mode = off: received");
+  EXPECT_EQ(cap(R"({ mode = "apply", table = { safe = true } })"),
+            "app.toml:3:47 sinks.audit.settings.table.safe = true: durable");
+  EXPECT_EQ(cap(R"({ fsync = true, mode = "apply" })",
+                {{"SLUICE_SINKS__AUDIT__SETTINGS__FSYNC", "false"}}),
+            "SLUICE_SINKS__AUDIT__SETTINGS__FSYNC sinks.audit.settings.fsync = false: received");
+}
+
 TEST(SettingsSchema, BadSchemasAreThePluginsMistake) {
-  for (const char* schema :
-       {"{", "{}", R"([1])", R"([{"type":"int"}])", R"([{"name":"a"}])",
-        R"([{"name":"a","type":"integer"}])", R"([{"name":"a","type":7}])",
-        R"([{"name":"a","type":"int","default":"x"}])",
-        R"([{"name":"a","type":"int","default":0,"min":1}])",
-        R"([{"name":"a","type":"int","min":"x"}])",
-        R"([{"name":"a","type":"duration","default":"5"}])",
-        R"([{"name":"a","type":"duration","default":-5}])", R"([{"name":"a","type":"enum"}])",
-        R"([{"name":"a","type":"list","default":"[1"}])",
-        R"([{"name":"a","type":"int"},{"name":"a","type":"int"}])",
-        R"([{"name":"a","type":"int"},{"name":"a.b","type":"int"}])",
-        R"([{"name":"*","type":"int"}])", R"([{"name":"a..b","type":"int"}])",
-        R"([{"name":".a","type":"int"}])"}) {
+  for (const char* schema : {"{",
+                             "{}",
+                             R"([1])",
+                             R"([{"type":"int"}])",
+                             R"([{"name":"a"}])",
+                             R"([{"name":"a","type":"integer"}])",
+                             R"([{"name":"a","type":7}])",
+                             R"([{"name":"a","type":"int","default":"x"}])",
+                             R"([{"name":"a","type":"int","default":0,"min":1}])",
+                             R"([{"name":"a","type":"int","min":"x"}])",
+                             R"([{"name":"a","type":"duration","default":"5"}])",
+                             R"([{"name":"a","type":"duration","default":-5}])",
+                             R"([{"name":"a","type":"enum"}])",
+                             R"([{"name":"a","type":"list","default":"[1"}])",
+                             R"([{"name":"a","type":"bool","highest_level":"received"}])",
+                             R"([{"name":"a","type":"bool","highest_level":{"no":"received"}}])",
+                             R"([{"name":"a","type":"bool","highest_level":{"false":"none"}}])",
+                             R"([{"name":"a","type":"bool","highest_level":{"false":1}}])",
+                             R"([{"name":"a","type":"string","highest_level":{"x":"received"}}])",
+                             R"([{"name":"a","type":"int"},{"name":"a","type":"int"}])",
+                             R"([{"name":"a","type":"int"},{"name":"a.b","type":"int"}])",
+                             R"([{"name":"*","type":"int"}])",
+                             R"([{"name":"a..b","type":"int"}])",
+                             R"([{"name":".a","type":"int"}])"}) {
     Result<SettingsSchema> parsed = SettingsSchema::Parse(schema);
     EXPECT_FALSE(parsed.has_value()) << schema;
     if (!parsed) {
