@@ -19,6 +19,17 @@ bool IsReadable(const LoadResult& loaded) {
                       [](const Problem& problem) { return problem.key.empty(); });
 }
 
+// Whether what the file means as a sink was not taken for one: what the policy then says of sinks
+// is a consequence.
+bool LacksSinks(const std::vector<Problem>& problems) {
+  return std::any_of(problems.begin(), problems.end(), [](const Problem& problem) {
+    const bool is_name =
+        problem.key.starts_with("sinks.") &&
+        problem.key.find('.', std::string_view("sinks.").size()) == std::string::npos;
+    return problem.nearest == "sinks" || is_name;
+  });
+}
+
 // What the node would say at start about the address where it listens.
 void CheckAdmin(const LoadResult& loaded, const std::string& home, std::vector<Problem>* problems) {
   Result<ListenAddress> address = ParseListenAddress(loaded.config.admin.listen, home);
@@ -51,8 +62,11 @@ CheckedConfig CheckHomeConfig(const std::string& home) {
   const std::vector<std::string> folders = PluginFolders(config, home);
   PluginLoader loader({folders.begin(), folders.end()});
   checked.prepared = PrepareNode(config, &loader);
-  const std::vector<Problem>& found = checked.prepared.problems;
-  checked.problems.insert(checked.problems.end(), found.begin(), found.end());
+  const bool lacks_sinks = LacksSinks(checked.loaded.problems);
+  for (const Problem& problem : checked.prepared.problems) {
+    if (lacks_sinks && problem.key == "commit.policy") continue;
+    checked.problems.push_back(problem);
+  }
   CheckAdmin(checked.loaded, home, &checked.problems);
   SortAndDeduplicate(&checked.problems);
   if (checked.problems.empty()) {

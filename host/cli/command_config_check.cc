@@ -61,8 +61,7 @@ int RunConfigCheck(const CommandLine& line) {
     std::fprintf(stderr, "sluice: %s\n", problem.ToString().c_str());
   }
   for (const PreparedSink* sink : unloadable) {
-    std::fprintf(stderr, "sluice: sink %s: %s\n", sink->settings.name.str().c_str(),
-                 sink->load_error.message().c_str());
+    std::fprintf(stderr, "sluice: %s\n", sink->load_error.message().c_str());
   }
   if (exit_code == kExitDone) {
     Print("{}: ok\n{}\n", checked.loaded.file.string(), checked.policy_text);

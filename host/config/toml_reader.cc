@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/toml_reader.h"
 
+#include <fmt/core.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -77,6 +78,31 @@ class TomlConverter {
   SourcePosition too_deep_;
 };
 
+std::string_view LineOf(std::string_view text, const SourcePosition& at) {
+  for (int line = 1; line < at.line; ++line) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  return text.substr(0, std::min(text.find_first_of("\r\n"), text.size()));
+}
+
+// The line as far as its value, which may be a secret.
+std::string Shown(std::string_view line) {
+  const size_t equals = line.find('=');
+  if (equals == std::string_view::npos) return std::string(line);
+  return std::string(line.substr(0, equals + 1)) + " …";
+}
+
+// The library's words, but for the mistake that it has none for.
+std::string Describe(std::string_view text, const SourcePosition& at, std::string_view said) {
+  const std::string_view line = LineOf(text, at);
+  const bool at_end = at.column > 0 && static_cast<size_t>(at.column) > line.size();
+  const bool open_quote = at_end && said.find("parsing string") != std::string_view::npos;
+  return fmt::format(
+      "{}; the line is: {}",
+      open_quote ? "the quote that begins the text on this line is not closed on it" : said,
+      Shown(line));
+}
+
 }  // namespace
 
 tl::expected<ConfigNode, Problem> ReadToml(std::string_view text, std::string_view file) {
@@ -91,7 +117,7 @@ tl::expected<ConfigNode, Problem> ReadToml(std::string_view text, std::string_vi
   } catch (const toml::parse_error& error) {
     SourcePosition at{std::string(file), static_cast<int>(error.source().begin.line),
                       static_cast<int>(error.source().begin.column)};
-    return tl::unexpected(MakeProblem(at, "", std::string(error.description())));
+    return tl::unexpected(MakeProblem(at, "", Describe(text, at, error.description())));
   } catch (const std::exception& error) {
     return tl::unexpected(MakeProblem({std::string(file), 0, 0}, "", error.what()));
   }

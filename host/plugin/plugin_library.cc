@@ -3,10 +3,12 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <boost/dll/shared_library.hpp>
 #include <utility>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "plugin/handshake.h"
 #include "plugin/instance.h"
 #include "plugin/loaded_code.h"
@@ -102,6 +104,21 @@ class LoadedLibrary final : public PluginLibrary {
   const Loaded loaded_;
 };
 
+// The name of a plugin in `folders` that `plugin` may have been meant to be, or empty.
+std::string NearestPlugin(const std::string& plugin,
+                          const std::vector<std::filesystem::path>& folders) {
+  std::vector<std::string> known;
+  for (const std::filesystem::path& folder : folders) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator at(folder, error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->path().extension() == ".so") known.push_back(at->path().stem().string());
+    }
+  }
+  std::sort(known.begin(), known.end());  // the folder's own order is nobody's
+  return NearestName(plugin, known);
+}
+
 Result<std::filesystem::path> Find(const std::string& plugin,
                                    const std::vector<std::filesystem::path>& folders) {
   if (plugin.empty()) {
@@ -115,10 +132,13 @@ Result<std::filesystem::path> Find(const std::string& plugin,
     if (std::filesystem::exists(path, error)) return path;
     looked_in += (looked_in.empty() ? "" : ", ") + folder.string();
   }
-  return Error(StatusCode::kPlugin,
-               fmt::format("plugin {}: {}.so is in none of the plugin folders ({}): install it "
-                           "there, or give a path with a slash",
-                           plugin, plugin, looked_in.empty() ? "there are none" : looked_in));
+  const std::string nearest = NearestPlugin(plugin, folders);
+  return Error(
+      StatusCode::kPlugin,
+      fmt::format("plugin {}: {}.so is in none of the plugin folders ({}): {}install it "
+                  "there, or give a path with a slash",
+                  plugin, plugin, looked_in.empty() ? "there are none" : looked_in,
+                  nearest.empty() ? "" : fmt::format("did you mean '{}'? Else ", nearest)));
 }
 
 }  // namespace

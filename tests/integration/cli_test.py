@@ -452,6 +452,21 @@ class WrongTurns(CliTest):
         home.configure(cannot.replace('"all"', '"fire-and-forget"'))
         self.ok(home.run("config", "check"))
 
+    def test_one_mistake_gives_one_message(self):
+        for policy in ("all", "1 of (audit)"):
+            home = self.home(CONFIG.replace("[sinks.audit]", "[sink.audit]").replace("all", policy))
+            said = self.fails(home.run("config", "check"), 2, 'did you mean "sinks"?').err
+            self.assertEqual(said.count("\n"), 1, said)
+        home = self.home(CONFIG.replace("[sinks.audit]", "[sinks.Audit]"))
+        said = self.fails(home.run("config", "check"), 2, "expected a name").err
+        self.assertEqual(said.count("\n"), 1, said)
+
+    def test_a_quote_that_is_not_closed(self):
+        home = self.home(CONFIG.replace('path = "data/stream"', 'path = "s3cret'))
+        said = self.fails(home.run("config", "check"), 2, "app.toml:13:", "is not closed",
+                          "the line is: settings = …").err
+        self.assertNotIn("s3cret", said)
+
     def test_a_policy_that_names_nobody(self):
         home = self.home(CONFIG.replace('"all"', '"1 of (adit)"'))
         self.fails(home.run("config", "check"), 2, "adit", "audit")
@@ -463,8 +478,12 @@ class WrongTurns(CliTest):
 
     def test_a_library_that_is_not_there(self):
         home = self.home(CONFIG.replace('plugin = "file"', 'plugin = "nothing"'))
-        self.fails(home.run("config", "check"), 3, "nothing")
-        self.fails(home.run("replay", "-"), 3, "nothing")
+        said = self.fails(home.run("config", "check"), 3, "nothing").err
+        self.assertRegex(said, r"^sluice: app\.toml:\d+:10: sinks\.audit\.plugin: plugin nothing: ")
+        self.assertNotIn("did you mean", said)
+        self.fails(home.run("replay", "-"), 3, "nothing", "app.toml:")
+        mistyped = self.home(CONFIG.replace('plugin = "file"', 'plugin = "fiel"'))
+        self.fails(mistyped.run("config", "check"), 3, "did you mean 'file'?")
         shown = self.ok(home.run("config", "show", "--json")).json()
         self.assertNotIn("data/stream", json.dumps(shown["values"]["sinks"]))
 
