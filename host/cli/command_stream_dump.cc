@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/run_command.h"
+#include "cli/stream_reading.h"
 #include "driver/replay/stored_stream.h"
 #include "file/change_set_decoder.h"
 #include "file/jsonl_line.h"
@@ -98,6 +99,7 @@ int RunStreamDump(const CommandLine& line) {
   if (Fault fault = StreamReader::Open(line.path, line.from, &reader); !fault.ok()) {
     return Fail(StatusOfFault(fault));
   }
+  if (Status status = CheckHasStream(*reader, line.path); !status.ok()) return Fail(status);
   if (Status status = Dumper(reader.get(), line).Run(); !status.ok()) {
     std::fflush(stdout);
     return Fail(status);

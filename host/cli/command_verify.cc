@@ -65,6 +65,8 @@ std::string ReportToJson(const std::string& sink, const VerifyReport& report) {
               {"height", report.height.value()},
               {"digest", report.digest.ToHex()},
               {"equal", report.equal},
+              {"sink_height", report.sink_height.value()},
+              {"ahead", report.ahead},
               {"complete", report.complete},
               {"from", report.from.value()},
               {"digest_checked", report.digest_checked},
@@ -94,6 +96,12 @@ std::string ReportToText(const std::string& sink, const VerifyReport& report) {
   }
   text += fmt::format("sink {}: {} at height {}: {} keys compared", sink,
                       report.equal ? "equal" : "NOT EQUAL", report.height, keys);
+  if (report.ahead) {
+    text += fmt::format(
+        "; the sink stands at {}, above the node: it holds heights that the node "
+        "does not have",
+        report.sink_height);
+  }
   if (report.digest_checked) text += ", every digest computed again";
   if (!report.complete) {
     text += fmt::format("; not complete: the sink is filtered or holds heights from {} only",
@@ -134,6 +142,11 @@ Result<VerifyReport> Verify(const CommandLine& line) {
   options.stream_id = config.node.stream_id;
   options.stores = database->stores();
   options.filter = sink->settings.filter;
+  options.journaled = [&]() -> Result<Height> {
+    SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> now,
+                            OpenDatabaseToRead(config, line.home));
+    return now->journaled_height();
+  };
   ReadbackArgs args;
   args.settings_json = sink->settings.settings_json;
   args.stream_id = config.node.stream_id;

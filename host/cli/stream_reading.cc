@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/stream_reading.h"
 
+#include <fmt/core.h>
+
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -72,6 +75,19 @@ class Checker {
 
 }  // namespace
 
+Status CheckHasStream(const StreamReader& reader, const std::string& path) {
+  std::error_code error;
+  // A sink that has got no height yet leaves its fence only.
+  if (!reader.files().empty() || std::filesystem::exists(path + "/FENCE", error)) {
+    return Status::Ok();
+  }
+  return Status(
+      StatusCode::kInvalid,
+      fmt::format("{}: no stream is there: name the folder that a file sink writes to, which has a "
+                  "file FENCE and files such as 00000000000000000001.seg or .jsonl",
+                  path));
+}
+
 StreamCheck CheckStream(const std::string& path) {
   StreamCheck check;
   std::unique_ptr<StreamReader> reader;
@@ -79,7 +95,8 @@ StreamCheck CheckStream(const std::string& path) {
     check.status = StatusOfFault(fault);
     return check;
   }
-  Checker(reader.get(), &check).Run();
+  check.status = CheckHasStream(*reader, path);
+  if (check.status.ok()) Checker(reader.get(), &check).Run();
   return check;
 }
 

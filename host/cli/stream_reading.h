@@ -10,6 +10,10 @@
 #include "base/status.h"
 #include "model/digest.h"
 
+namespace sluice_file {
+class StreamReader;
+}
+
 namespace sluice {
 
 // What `stream verify` found out.
@@ -30,6 +34,9 @@ struct StreamCheck {
   std::string file;  // where, for damage
   uint64_t offset = 0;
 };
+
+// Not OK where what was opened at `path` is no stream: no file of one is there, nor a sink's fence.
+Status CheckHasStream(const sluice_file::StreamReader& reader, const std::string& path);
 
 // Reads all of it. Never fails: what is wrong is in the result's status.
 StreamCheck CheckStream(const std::string& path);

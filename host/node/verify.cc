@@ -171,7 +171,11 @@ class Verifier {
       comparison.store = name;
       if (comparison.extra > 0) report_.stores.push_back(comparison);
     }
-    report_.equal = true;
+    if (report_.sink_height > report_.height) {
+      SLUICE_ASSIGN_OR_RETURN(const Height journaled, options_.journaled());
+      report_.ahead = report_.sink_height > journaled;
+    }
+    report_.equal = !report_.ahead;
     for (const StoreComparison& store : report_.stores) {
       if (store.missing + store.extra + store.different > 0) report_.equal = false;
     }
@@ -188,6 +192,7 @@ class Verifier {
     const bool filter_unknown = info.filtered && options_.filter.passes_all();
     only_known_keys_ = info.truncated || filter_unknown;
     apply_filter_ = info.filtered && !filter_unknown;
+    report_.sink_height = info.position.empty ? Height() : info.position.height;
     report_.complete = !info.truncated && !info.filtered;
     Rebuilt rebuilt(only_known_keys_, options_.rebuilt_bytes_max);
     SLUICE_ASSIGN_OR_RETURN(const bool fitted, Rebuild(part, readback.get(), &rebuilt));

@@ -52,6 +52,9 @@ struct VerifyReport {
   Height height;
   Digest digest;
   bool equal = false;
+  Height sink_height;  // where the sink stands
+  // The sink holds heights that the node does not have: it is equal at most up to `height`.
+  bool ahead = false;
   // False where the sink does not hold everything: it is filtered, or its beginning is gone. Then
   // only what it can know is compared.
   bool complete = true;
@@ -68,6 +71,9 @@ struct VerifyOptions {
   ChangeFilter filter;  // as the sink is configured
   size_t examples_max = 10;
   uint64_t rebuilt_bytes_max = uint64_t{256} << 20;  // keys and values held at once, about
+  // The node's journaled height as it is when this is called: a sink above the snapshot may be just
+  // further along with a node that runs.
+  std::function<Result<Height>()> journaled;
 };
 
 // Opens the sink's content anew, to read it from its beginning.

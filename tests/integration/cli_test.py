@@ -291,6 +291,11 @@ class Streams(CliTest):
     def test_no_stream_there(self):
         self.fails(run("stream", "dump", "/nowhere/stream"), 1, "/nowhere/stream")
         home = self.filled()
+        for command in ("dump", "verify"):
+            self.fails(run("stream", command, home.path / "config"), 1, "no stream is there",
+                       "FENCE", ".seg")
+        checked = run("stream", "verify", home.path / "config", "--json")
+        self.assertEqual((checked.code, checked.json()["ok"]), (1, False))
         self.fails(home.run("verify", "--sink", "adit"), 2, "did you mean 'audit'?")
 
 
@@ -549,7 +554,20 @@ class WrongTurns(CliTest):
         for _ in range(5):  # each start raises the epoch; the sink's is then an older one
             self.ok(home.run("replay", "-"))
         home.configure(CONFIG)
-        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "ahead", "is at 3")
+        self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "ahead", "is at 3",
+                   "Backing up and restoring a home")
+        # Both name the sink's place: what is equal below it is no equality.
+        report = home.run("verify", "--sink", "audit", "--json")
+        self.assertEqual(report.code, 1, report)
+        self.assertEqual([report.json()[key] for key in ("equal", "ahead", "height", "sink_height")],
+                         [False, True, 0, 3])
+        text = home.run("verify", "--sink", "audit").out
+        self.assertIn("NOT EQUAL at height 0", text)
+        self.assertIn("the sink stands at 3, above the node", text)
+        (sink,) = self.ok(home.run("status", "--json")).json()["sinks"]
+        self.assertEqual((sink["lifecycle"], sink["mode"], sink["sink_height"]),
+                         ("stopped", "ahead", 3))
+        self.assertIn("stopped (the sink is at 3, the node at 0)", self.ok(home.run("status")).out)
 
     def test_a_sink_of_another_stream(self):
         home = self.new_home_on_old_sink(CONFIG.replace('"demo"', '"other"'))

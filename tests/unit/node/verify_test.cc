@@ -69,6 +69,7 @@ class VerifySinkTest : public ::testing::Test {
     snapshot_.stores = {{"main", {}}, {"orders", {}}};
     options_.stream_id = kStream;
     options_.stores = {"main", "orders"};
+    options_.journaled = [this]() -> Result<Height> { return journaled_; };
     info_.first_height = Height(1);
     info_.position.empty = false;
     info_.position.stream_id = kStream;
@@ -130,6 +131,7 @@ class VerifySinkTest : public ::testing::Test {
   ChangeSets held_;
   ReadbackInfo info_;
   VerifyOptions options_;
+  Height journaled_;
   int opened_ = 0;
 };
 
@@ -224,6 +226,23 @@ TEST_F(VerifySinkTest, OneValueThatDoesNotFitEndsInAnErrorAndNotInAnEndlessLoop)
   ASSERT_FALSE(report);
   EXPECT_EQ(report.error().code(), StatusCode::kNoMemory);
   EXPECT_THAT(report.error().message(), HasSubstr("does not fit into 5000 bytes"));
+}
+
+TEST_F(VerifySinkTest, ASinkAboveTheJournalIsAheadAndNotEqual) {
+  Fill(10);
+  info_.position.height = snapshot_.height_ + 3;
+  journaled_ = snapshot_.height_ + 3;  // a node that runs has gone on since the snapshot
+  Result<VerifyReport> report = Verify(kAll);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_TRUE(report->equal && !report->ahead);
+  EXPECT_EQ(report->sink_height, snapshot_.height_ + 3);
+  journaled_ = snapshot_.height_ + 2;
+  report = Verify(kAll);
+  ASSERT_TRUE(report) << report.error().message();
+  EXPECT_TRUE(report->ahead && !report->equal);
+  for (const StoreComparison& store : report->stores) {
+    EXPECT_EQ(store.missing + store.extra + store.different, 0U);
+  }
 }
 
 }  // namespace
