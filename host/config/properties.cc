@@ -144,13 +144,13 @@ std::vector<Property> Rows() {
       {.path = "journal.max_bytes",
        .type = Type::kSize,
        .default_text = "10GiB",
-       .description =
-           "A sink that falls behind further than this is `lost`, so that the disk is not.",
+       .description = "Where the journal holds more, a sink that falls behind is `lost` if the "
+                      "policy can hold without it, and else no block is taken until it is back.",
        .minimum = "1MiB"},
       {.path = "journal.max_blocks",
        .type = Type::kInt,
        .default_text = "0",
-       .description = "The same in blocks; 0: no limit.",
+       .description = "The same in blocks, counted beyond retain_blocks; 0: no limit.",
        .minimum = "0"},
       {.path = "journal.retain_blocks",
        .type = Type::kInt,
