@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "plugin/abi_text.h"
 
 namespace sluice {
 namespace {
@@ -12,8 +13,6 @@ namespace {
 sluice_bytes ToBytes(std::string_view view) {
   return {reinterpret_cast<const uint8_t*>(view.data()), view.size()};
 }
-
-sluice_text ToText(std::string_view view) { return {view.data(), view.size()}; }
 
 sluice_digest ToAbi(const Digest& digest) {
   sluice_digest out;

@@ -10,14 +10,13 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "plugin/abi_text.h"
 #include "plugin/call_frame.h"
 
 namespace sluice {
 namespace {
 
 constexpr uint64_t kHeightMax = (uint64_t{1} << 63U) - 1;
-
-sluice_text ToText(std::string_view text) { return {text.data(), text.size()}; }
 
 uint64_t ToNanos(Duration duration) {
   return duration.count() > 0 ? static_cast<uint64_t>(duration.count()) : 0;

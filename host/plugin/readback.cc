@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "plugin/abi_text.h"
 #include "plugin/call_frame.h"
 #include "plugin/instance.h"
 #include "plugin/readback_cursor.h"
@@ -16,8 +17,6 @@ namespace {
 
 constexpr size_t kTableSize =
     offsetof(sluice_readback_v1, close) + sizeof(sluice_readback_v1::close);
-
-sluice_text ToText(std::string_view text) { return {text.data(), text.size()}; }
 
 std::string_view ToView(const sluice_text& text) {
   return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
