@@ -13,6 +13,12 @@
 namespace sluice {
 namespace {
 
+// Why a sink does not run, with the error where there is one.
+std::string ReasonOf(const SinkStatus& sink) {
+  if (sink.last_error.text.empty() || sink.last_error.text == sink.reason) return sink.reason;
+  return (sink.reason.empty() ? "" : sink.reason + ": ") + sink.last_error.text;
+}
+
 std::string SummaryJson(const RunSummary& summary, uint64_t skipped, double seconds,
                         const NodeStatus& status) {
   nlohmann::ordered_json out = {{"height", summary.height.value()},
@@ -25,7 +31,9 @@ std::string SummaryJson(const RunSummary& summary, uint64_t skipped, double seco
                                 {"seconds", seconds},
                                 {"sinks", nlohmann::ordered_json::object()}};
   for (const SinkStatus& sink : status.sinks) {
-    out["sinks"][sink.name] = {{"watermark", sink.watermark.value()}};
+    out["sinks"][sink.name] = {{"watermark", sink.watermark.value()},
+                               {"lifecycle", sink.lifecycle},
+                               {"reason", sink.lifecycle == "running" ? "" : ReasonOf(sink)}};
   }
   return out.dump();
 }
@@ -38,8 +46,13 @@ std::string SummaryText(const RunSummary& summary, uint64_t skipped, double seco
       summary.failed_transactions, summary.changes, seconds);
   if (skipped > 0) text += fmt::format("; {} blocks were there already", skipped);
   for (const SinkStatus& sink : status.sinks) {
-    text += fmt::format("\nsink {}: watermark {}{}", sink.name, sink.watermark,
-                        sink.lifecycle == "running" ? "" : " (" + sink.lifecycle + ")");
+    text += fmt::format("\nsink {}: watermark {}", sink.name, sink.watermark);
+    if (sink.lifecycle == "running") continue;
+    const std::string reason = ReasonOf(sink);
+    text += fmt::format(
+        ", {} ({}{}{})",
+        sink.lag_blocks == 0 ? "not running" : fmt::format("{} behind", sink.lag_blocks),
+        sink.lifecycle, reason.empty() ? "" : ": ", reason);
   }
   return text;
 }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "admin/admin_server.h"
+#include "base/log.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
@@ -31,10 +32,18 @@ Status StartServed(Node* node, const ListenAddress& listen, std::unique_ptr<Admi
   return node->Start();
 }
 
+// What was committed before bad input reaches the sinks all the same. That it could not is said
+// beside the fault, which is what the command ends with.
+void DeliverBeforeFault(Node* node, Duration patience, Duration at_most) {
+  Status delivered = node->WaitForSinks(patience, Now() + at_most);
+  if (!delivered.ok()) LogWarn("node", "{}", delivered.message());
+}
+
 }  // namespace
 
 Status RunNode(RunPlan plan) {
   const Duration patience = plan.options.config.commit.recover_timeout;
+  const Duration drain_timeout = plan.options.config.lifecycle.drain_timeout;
   Result<ListenAddress> listen =
       ParseListenAddress(plan.options.config.admin.listen, plan.options.home);
   if (!listen) return listen.error().WithContext("admin.listen");
@@ -48,7 +57,11 @@ Status RunNode(RunPlan plan) {
     if (status.ok()) {
       Progress progress(plan.show_progress, plan.driver, node.get());
       status = node->Run(plan.driver);
-      if (status.ok() && plan.wait_for_sinks) status = node->WaitForSinks(patience);
+      if (status.ok() && plan.wait_for_sinks) {
+        status = node->WaitForSinks(patience);
+      } else if (plan.wait_for_sinks && node->InputFailed()) {
+        DeliverBeforeFault(node.get(), patience, drain_timeout);
+      }
     }
     if (status.ok() && plan.on_done) plan.on_done(*node);
     Status stopped = node->Stop();

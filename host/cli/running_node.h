@@ -15,7 +15,9 @@ namespace sluice {
 struct RunPlan {
   NodeOptions options;
   Driver* driver = nullptr;
-  bool wait_for_sinks = false;  // `replay`: end only when all sinks are level
+  // `replay`: end only when all sinks are level; after bad input, when they have what came before
+  // it, within lifecycle.drain_timeout.
+  bool wait_for_sinks = false;
   bool show_progress = false;
   // Called while the node is still open, after a run without error.
   std::function<void(const Node&)> on_done;

@@ -245,7 +245,9 @@ bool Node::IsSuspended(size_t sink) const {
   return loop == nullptr || loop->status().lifecycle == "suspended";
 }
 
-Status Node::WaitForSinks(Duration patience) {
+bool Node::InputFailed() const { return pipeline_->result().ok(); }
+
+Status Node::WaitForSinks(Duration patience, TimePoint deadline) {
   std::vector<Height> last;
   TimePoint give_up_at = Now() + patience;
   while (!stop_requested_.load()) {
@@ -267,12 +269,15 @@ Status Node::WaitForSinks(Duration patience) {
       last = std::move(watermarks);
       give_up_at = now + patience;
     }
-    if (now >= give_up_at) {
-      return Status(
-          StatusCode::kTimeout,
-          fmt::format("height {} is committed, but {}: no progress for {} ms; the journal "
-                      "keeps what is missing, start the node again to deliver it",
-                      target, behind, patience / std::chrono::milliseconds(1)));
+    if (now >= give_up_at || now >= deadline) {
+      const std::string waited =
+          now < give_up_at
+              ? "time is up"
+              : fmt::format("no progress for {} ms", patience / std::chrono::milliseconds(1));
+      return Status(StatusCode::kTimeout,
+                    fmt::format("height {} is committed, but {}: {}; the journal keeps what is "
+                                "missing, start the node again to deliver it",
+                                target, behind, waited));
     }
     std::this_thread::sleep_for(kSinkCheckInterval);
   }

@@ -70,9 +70,13 @@ class Node : private DeliveryPort, private SinkObserver {
   // that was taken is committed on return, unless the error says otherwise.
   Status Run(Driver* driver);
 
+  // After Run has failed: whether only the driver or a block of it is at fault, so that all that
+  // was taken before it is committed and on its way to the sinks.
+  bool InputFailed() const;
+
   // Waits until every sink that can still come is level with the committed height. kTimeout: no
-  // progress for `patience`; the text names the sinks.
-  Status WaitForSinks(Duration patience);
+  // progress for `patience`, or `deadline` has passed; the text names the sinks.
+  Status WaitForSinks(Duration patience, TimePoint deadline = TimePoint::max());
 
   // Orderly end: what is on its way gets `lifecycle.drain_timeout`, calls that are cancelled then
   // `lifecycle.stop_timeout`, both counted once, from RequestStop where that was called. Not OK
@@ -109,13 +113,13 @@ class Node : private DeliveryPort, private SinkObserver {
   bool IsSuspended(size_t sink) const;
   Status Finish(Status status);
   void RecordHalt(const Status& status);
+  std::vector<SinkStatus> SinkStatuses() const;
+  void NoteSinks();
+  void ForgetSinkNotes();
 
   const NodeOptions options_;
   const TimePoint started_at_;
   std::atomic<bool> stop_requested_{false};
-  std::vector<SinkStatus> SinkStatuses() const;
-  void NoteSinks();
-  void ForgetSinkNotes();
 
   std::unique_ptr<PluginLoader> loader_;
   std::unique_ptr<Database> database_;

@@ -519,6 +519,36 @@ class WrongTurns(CliTest):
             self.fails(home.run("replay", path), 1, f"{path}:3:")
             self.assertEqual(self.ok(home.run("status", "--json")).json()["height"], 2)
 
+    def test_sinks_get_what_was_committed_before_wrong_blocks(self):
+        slow = CONFIG.replace('"all"', '"fire-and-forget"').replace(
+            'plugin = "file"\nsettings = { path = "data/stream", fsync = true }',
+            f'plugin = "{TEST_PLUGINS}/slow.so"\nsettings = {{ delay_ms = 20 }}\n')
+        home = self.home(slow)
+        good = [block(height, set_op("main", "k", str(height))) for height in range(1, 21)]
+        path = home.write("b.jsonl", good + ["no block"])
+        self.fails(home.run("replay", path), 1, f"{path}:21:")
+        status = self.ok(home.run("status", "--json")).json()
+        self.assertEqual((status["height"], status["sinks"][0]["watermark"]), (20, 20))
+        # Not for longer than it may take; the fault stays what the command ends with.
+        home = self.home(slow.replace("delay_ms = 20", "delay_ms = 60000") +
+                         '[lifecycle]\ndrain_timeout = "300ms"\n')
+        path = home.write("b.jsonl", good + ["no block"])
+        self.fails(home.run("replay", path), 1, f"{path}:21:", "sink audit is at 0", "time is up")
+
+    def test_a_sink_that_the_policy_does_without_is_named_with_its_reason(self):
+        home = self.home(CONFIG.replace('"all"', '"1 of (audit)"') +
+                         f'[sinks.picky]\nplugin = "{TEST_PLUGINS}/rejects_height.so"\n'
+                         "settings = { height = 2 }\n")
+        blocks = home.write("b.jsonl", BLOCKS)
+        text = self.ok(home.run("replay", blocks)).out
+        self.assertIn("sink audit: watermark 3\n", text)
+        self.assertRegex(text, r"sink picky: watermark 1, 2 behind \(suspended: rejected: .*longer "
+                               r"than the column\)\n")
+        done = self.ok(home.run("replay", blocks, "--json")).json()["sinks"]
+        self.assertEqual(done["audit"], {"watermark": 3, "lifecycle": "running", "reason": ""})
+        self.assertEqual(done["picky"]["lifecycle"], "suspended")
+        self.assertRegex(done["picky"]["reason"], "^rejected: .*longer than the column$")
+
     def test_an_input_that_is_not_there(self):
         self.fails(self.home().run("replay", "/nowhere.jsonl"), 1, "/nowhere.jsonl")
 
