@@ -9,7 +9,6 @@ namespace sluice {
 namespace {
 
 constexpr uint64_t kSeed = 20261121;
-constexpr uint64_t kKeys = 1'000'000;
 
 }  // namespace
 
@@ -18,8 +17,8 @@ std::vector<std::pair<std::string, std::string>> BenchPuts(const Shape& shape, u
   std::vector<std::pair<std::string, std::string>> puts;
   puts.reserve(shape.changes);
   for (uint64_t i = 0; i < shape.changes; ++i) {
-    std::string key = ToHex(BigEndian64(random() % kKeys));
-    std::string value(kBenchValueBytes, '\0');
+    std::string key = ToHex(BigEndian64(random() % shape.keys));
+    std::string value(shape.value_bytes, '\0');
     for (size_t at = 0; at + 8 <= value.size(); at += 8) {
       uint64_t bits = random();
       for (size_t j = 0; j < 8; ++j)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The blocks that the benches feed: sets of random keys with 100-byte values, the same for every
-// run of the same shape, so that baseline and node write the same bytes. Threading: as Driver.
+// The blocks that the benches feed: sets of random keys and values, the same for every run of the
+// same shape, so that baseline and node write the same bytes. Threading: as Driver.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,11 @@ namespace sluice {
 struct Shape {
   uint64_t blocks = 0;
   uint64_t changes = 0;  // a block
+  uint64_t keys = 1'000'000;
+  uint64_t value_bytes = 100;
   uint64_t total() const { return blocks * changes; }
 };
 
-inline constexpr size_t kBenchValueBytes = 100;
 inline constexpr char kBenchStore[] = "main";
 
 // All puts of block `index`, from 0.
