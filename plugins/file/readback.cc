@@ -18,7 +18,6 @@ using sluice::sdk::ReadbackCursor;
 using sluice::sdk::ReadbackInfo;
 using sluice::sdk::ReadbackItem;
 using sluice::sdk::Status;
-using sluice::sdk::Text;
 
 namespace {
 
@@ -46,7 +45,6 @@ class Cursor : public ReadbackCursor {
       }
       changes = &decoded_.changes;
     }
-    Convert(*changes);
     item->kind = SLUICE_READBACK_HEIGHT;
     item->flags = entry_.filtered ? SLUICE_BATCH_FILTERED : 0;
     item->has_previous_digest = entry_.has_previous_digest ? 1 : 0;
@@ -54,34 +52,15 @@ class Cursor : public ReadbackCursor {
     item->digest = FromDigest(entry_.digest);
     item->previous_digest = FromDigest(entry_.previous_digest);
     item->canonical = Bytes(entry_.canonical);
-    item->changes = changes_.data();
-    item->change_count = changes_.size();
-    item->change_stride = sizeof(sluice_change);
+    sluice::sdk::GiveChanges(*changes, &given_, item);
     return Status::Ok();
-  }
-
-  void Convert(const std::vector<ChangeView>& changes) {
-    changes_.clear();
-    changes_.reserve(changes.size());
-    for (const ChangeView& from : changes) {
-      sluice_change to{};
-      to.kind = from.is_delete ? SLUICE_CHANGE_DELETE : SLUICE_CHANGE_SET;
-      to.flags = from.has_old_value ? SLUICE_CHANGE_HAS_OLD_VALUE : 0;
-      to.transaction = from.transaction;
-      to.sequence = from.sequence;
-      to.store = Text(from.store);
-      to.key = Bytes(from.key);
-      to.value = Bytes(from.value);
-      to.old_value = Bytes(from.old_value);
-      changes_.push_back(to);
-    }
   }
 
   const std::unique_ptr<StreamReader> reader_;
   const uint64_t last_height_;
   Entry entry_;
   ChangeSetView decoded_;
-  std::vector<sluice_change> changes_;
+  std::vector<sluice_change> given_;
 };
 
 // What can be said before everything is read.

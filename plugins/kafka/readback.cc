@@ -24,7 +24,6 @@ using sluice::sdk::ReadbackCursor;
 using sluice::sdk::ReadbackInfo;
 using sluice::sdk::ReadbackItem;
 using sluice::sdk::Status;
-using sluice::sdk::Text;
 
 namespace {
 
@@ -125,12 +124,9 @@ class Cursor : public ReadbackCursor {
     changes_.clear();
     Status status = layout_ == Layout::kBlocks ? ReadBlock(item) : ReadChanges(item);
     if (!status.ok()) return status;
-    Convert();
     item->kind = SLUICE_READBACK_HEIGHT;
     item->height = next_++;
-    item->changes = views_.data();
-    item->change_count = views_.size();
-    item->change_stride = sizeof(sluice_change);
+    sluice::sdk::GiveChanges(changes_, &views_, item);
     return Status::Ok();
   }
 
@@ -200,20 +196,6 @@ class Cursor : public ReadbackCursor {
     item->flags = filtered ? SLUICE_BATCH_FILTERED : 0;
     if (decoder_.is_protobuf()) item->canonical = Bytes(block_);
     return Status::Ok();
-  }
-
-  void Convert() {
-    views_.clear();
-    for (const StoredChange& from : changes_) {
-      sluice_change to{};
-      to.kind = from.is_delete ? SLUICE_CHANGE_DELETE : SLUICE_CHANGE_SET;
-      to.transaction = from.transaction;
-      to.sequence = from.sequence;
-      to.store = Text(from.store);
-      to.key = Bytes(from.key);
-      to.value = Bytes(from.value);
-      views_.push_back(to);
-    }
   }
 
   const std::unique_ptr<Client> consumer_;  // outlives the readers

@@ -143,7 +143,7 @@ class ChangesCursor : public ReadbackCursor {
     item->flags = height.filtered ? SLUICE_BATCH_FILTERED : 0;
     item->height = height.height;
     item->digest = height.digest;
-    Give(item);
+    sluice::sdk::GiveChanges(changes_, &given_, item);
     return Status::Ok();
   }
 
@@ -204,26 +204,6 @@ class ChangesCursor : public ReadbackCursor {
     return {};
   }
 
-  void Give(ReadbackItem* item) {
-    given_.clear();
-    given_.reserve(changes_.size());
-    for (const HeldChange& from : changes_) {
-      sluice_change to{};
-      to.kind = from.is_delete ? SLUICE_CHANGE_DELETE : SLUICE_CHANGE_SET;
-      to.flags = from.has_old_value ? SLUICE_CHANGE_HAS_OLD_VALUE : 0;
-      to.transaction = from.transaction;
-      to.sequence = from.sequence;
-      to.store = Text(from.store);
-      to.key = Bytes(from.key);
-      to.value = Bytes(from.value);
-      to.old_value = Bytes(from.old_value);
-      given_.push_back(to);
-    }
-    item->changes = given_.data();
-    item->change_count = given_.size();
-    item->change_stride = sizeof(sluice_change);
-  }
-
   Reading reading_;
   std::string difference_;
   bool has_row_ = false;
@@ -276,6 +256,7 @@ Fault Open(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
   Fault fault = connection->Execute(
       "SET search_path = pg_catalog; SET standard_conforming_strings = on; SET jit = off;"
       " SET enable_hashjoin = off; SET enable_sort = off; SET statement_timeout = 0;"
+      " SET idle_in_transaction_session_timeout = 0;"
       " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   GuardRow guard;
   if (fault.ok()) fault = ReadGuardRow(settings, key, connection.get(), &guard);

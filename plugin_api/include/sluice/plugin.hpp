@@ -57,6 +57,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace sluice::sdk {
 
@@ -382,6 +383,32 @@ class ReadbackCursor {
   // Sets item->kind and what belongs to it; what it points to stays valid until the next call.
   virtual Status Next(ReadbackItem* item) = 0;
 };
+
+// A height's changes as an item of a readback gives them. `changes` are structs with is_delete,
+// transaction, sequence, store, key and value, and, where the sink keeps old values, has_old_value
+// and old_value; their bytes stay valid as long as the item. `views` is what the item points to.
+template <typename Changes>
+void GiveChanges(const Changes& changes, std::vector<sluice_change>* views, ReadbackItem* item) {
+  views->clear();
+  views->reserve(std::size(changes));
+  for (const auto& from : changes) {
+    sluice_change to{};
+    to.kind = from.is_delete ? SLUICE_CHANGE_DELETE : SLUICE_CHANGE_SET;
+    to.transaction = from.transaction;
+    to.sequence = from.sequence;
+    to.store = Text(from.store);
+    to.key = Bytes(from.key);
+    to.value = Bytes(from.value);
+    if constexpr (requires { from.has_old_value; }) {
+      if (from.has_old_value) to.flags = SLUICE_CHANGE_HAS_OLD_VALUE;
+      to.old_value = Bytes(from.old_value);
+    }
+    views->push_back(to);
+  }
+  item->changes = views->data();
+  item->change_count = views->size();
+  item->change_stride = sizeof(sluice_change);
+}
 
 // What the library says about itself. Texts must be literals or live as long as the process.
 struct Identity {
