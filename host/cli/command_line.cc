@@ -163,6 +163,19 @@ void AddProofCommands(Builder* builder) {
   bench->add_option("NAME", line.names, "Which benches; all where none is named");
 }
 
+void AddSinkCommands(Builder* builder) {
+  CommandLine& line = builder->line();
+  CLI::App* sink = builder->AddGroup("sink", "The sinks: provision");
+  CLI::App* provision = builder->Add(
+      sink, "provision", Command::kSinkProvision,
+      "Print what an administrator of the sink's external system has to run there before the "
+      "sink can start; connects to nothing",
+      "sluice --home /var/lib/sluice sink provision pg --print | psql -d mirror");
+  provision->add_option("NAME", line.sink, "The sink's name")->required();
+  // Without it a sink that may create does so when it starts.
+  provision->add_flag("--print", line.print, "Print it, and run nothing")->required();
+}
+
 // The command's own name for the hint behind a usage error: "sluice store get".
 std::string CommandPath(const CLI::App& app) {
   std::string path = app.get_name();
@@ -201,6 +214,7 @@ ParsedCommandLine ParseCommandLine(int argc, char** argv) {
   AddStoreCommands(&builder);
   AddStreamCommands(&builder);
   AddProofCommands(&builder);
+  AddSinkCommands(&builder);
   ParsedCommandLine parsed;
   try {
     builder.app().parse(argc, argv);

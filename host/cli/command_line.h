@@ -29,6 +29,7 @@ enum class Command {
   kJournalList,
   kJournalVerify,
   kPluginInspect,
+  kSinkProvision,
   kBench,
 };
 
@@ -49,7 +50,8 @@ struct CommandLine {
   uint64_t limit = 0;              // store scan --limit; 0: none
   uint64_t from = 0;               // --from, inclusive; 0: the beginning
   uint64_t to = 0;                 // --to, inclusive; 0: the end
-  std::string sink;                // verify --sink
+  std::string sink;                // verify --sink, sink provision
+  bool print = false;              // sink provision --print
   std::vector<std::string> names;  // bench NAME…
 };
 

@@ -3,12 +3,11 @@
 
 #include "base/bytes.h"
 #include "cli/exit_code.h"
-#include "cli/home.h"
+#include "cli/named_sink.h"
 #include "cli/output.h"
 #include "cli/read_home.h"
 #include "cli/run_command.h"
 #include "cli/store_reading.h"
-#include "node/node_setup.h"
 #include "node/verify.h"
 
 namespace sluice {
@@ -110,29 +109,10 @@ std::string ReportToText(const std::string& sink, const VerifyReport& report) {
   return text + "\n";
 }
 
-Result<const PreparedSink*> FindSink(const PreparedNode& node, const std::string& name) {
-  std::vector<std::string> known;
-  for (const PreparedSink& sink : node.sinks) {
-    if (sink.settings.name.str() == name) return &sink;
-    known.push_back(sink.settings.name.str());
-  }
-  return Error(UnknownName("sink", name, known));
-}
-
 Result<VerifyReport> Verify(const CommandLine& line) {
-  SLUICE_ASSIGN_OR_RETURN(Config config, LoadHomeToRead(line.home));
-  // A sink that is switched off still holds what it holds.
-  for (SinkConfig& sink : config.sinks) {
-    if (sink.name.str() == line.sink) sink.enabled = true;
-  }
-  const std::vector<std::string> folders = PluginFolders(config, line.home);
-  PluginLoader loader({folders.begin(), folders.end()});
-  const PreparedNode node = PrepareNode(config, &loader);
-  SLUICE_ASSIGN_OR_RETURN(const PreparedSink* sink, FindSink(node, line.sink));
-  if (!sink->library && sink->load_error.ok()) {
-    return Error(StatusCode::kConfiguration, FormatProblems(node.problems));
-  }
-  if (!sink->load_error.ok()) return Error(sink->load_error);
+  SLUICE_ASSIGN_OR_RETURN(const NamedSink named, LoadNamedSink(line.home, line.sink));
+  const Config& config = named.config;
+  const PreparedSink& sink = named.sink;
 
   // The stores first: a sink of a running node is then at their height or above it.
   SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
@@ -141,20 +121,20 @@ Result<VerifyReport> Verify(const CommandLine& line) {
   VerifyOptions options;
   options.stream_id = config.node.stream_id;
   options.stores = database->stores();
-  options.filter = sink->settings.filter;
+  options.filter = sink.settings.filter;
   options.journaled = [&]() -> Result<Height> {
     SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> now,
                             OpenDatabaseToRead(config, line.home));
     return now->journaled_height();
   };
   ReadbackArgs args;
-  args.settings_json = sink->settings.settings_json;
+  args.settings_json = sink.settings.settings_json;
   args.stream_id = config.node.stream_id;
-  args.sink = sink->settings.name;
+  args.sink = sink.settings.name;
   args.home = line.home;
   args.last_height = snapshot->height();
   return VerifySink(
-      *snapshot, [&] { return sink->library->OpenReadback(args); }, options);
+      *snapshot, [&] { return sink.library->OpenReadback(args); }, options);
 }
 
 }  // namespace

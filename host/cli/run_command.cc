@@ -47,6 +47,8 @@ int Dispatch(const CommandLine& line) {
       return RunJournalVerify(line);
     case Command::kPluginInspect:
       return RunPluginInspect(line);
+    case Command::kSinkProvision:
+      return RunSinkProvision(line);
     case Command::kBench:
       break;
   }

@@ -28,6 +28,7 @@ int RunVerify(const CommandLine& line);
 int RunJournalList(const CommandLine& line);
 int RunJournalVerify(const CommandLine& line);
 int RunPluginInspect(const CommandLine& line);
+int RunSinkProvision(const CommandLine& line);
 int RunBench(const CommandLine& line);
 
 }  // namespace sluice

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "plugin/abi_text.h"
+#include "plugin/abi_start_args.h"
 #include "plugin/call_frame.h"
 
 namespace sluice {
@@ -69,30 +69,13 @@ Instance::~Instance() {
 }
 
 Result<StartResult> Instance::Start(const StartArgs& args) {
-  std::vector<sluice_text> stores;
-  for (const std::string& store : args.filter.stores) stores.push_back(ToText(store));
-  std::vector<sluice_bytes> prefixes;
-  for (const std::string& prefix : args.filter.key_prefixes) {
-    prefixes.push_back({reinterpret_cast<const uint8_t*>(prefix.data()), prefix.size()});
-  }
-  sluice_start_args abi_args{};
-  abi_args.struct_size = sizeof(abi_args);
-  abi_args.settings = ToText(args.settings_json);
-  abi_args.stream_id = ToText(args.stream_id);
-  abi_args.sink_name = ToText(args.sink.str());
-  abi_args.home = ToText(args.home);
-  abi_args.epoch = args.epoch.value();
-  abi_args.deadline_nanos = ToNanos(args.deadline);
-  abi_args.stores = stores.data();
-  abi_args.store_count = stores.size();
-  abi_args.key_prefixes = prefixes.data();
-  abi_args.key_prefix_count = prefixes.size();
+  const AbiStartArgs abi_args(args);
   sluice_start_result abi_result{};
   abi_result.struct_size = sizeof(abi_result);
 
   CallFrame frame(raw_.handle());
-  SLUICE_RETURN_IF_ERROR(
-      FinishControl(&frame, "start", raw_.table()->start(raw_.state(), &abi_args, &abi_result)));
+  SLUICE_RETURN_IF_ERROR(FinishControl(
+      &frame, "start", raw_.table()->start(raw_.state(), abi_args.get(), &abi_result)));
 
   if (abi_result.level < SLUICE_LEVEL_RECEIVED ||
       abi_result.level > static_cast<int32_t>(highest_level_)) {

@@ -13,6 +13,7 @@
 #include "plugin/instance.h"
 #include "plugin/loaded_code.h"
 #include "plugin/preflight.h"
+#include "plugin/provision_plan.h"
 #include "plugin/raw_instance.h"
 #include "plugin/readback_cursor.h"
 
@@ -93,6 +94,10 @@ class LoadedLibrary final : public PluginLibrary {
 
   Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& args) override {
     return OpenReadbackCursor(loaded_.table, loaded_.identity, args);
+  }
+
+  Result<std::string> PlanProvision(const StartArgs& args, Duration patience) override {
+    return PlanSinkProvision(loaded_.table, loaded_.identity, args, patience);
   }
 
  private:

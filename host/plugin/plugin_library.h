@@ -54,6 +54,9 @@ class PluginLibrary {
   // An instance for reading back only: created, never started. kUnsupported where the plugin has no
   // sluice.readback/1.
   virtual Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& args) = 0;
+
+  // What an administrator of the external system has to run there; see provision_plan.h.
+  virtual Result<std::string> PlanProvision(const StartArgs& args, Duration patience) = 0;
 };
 
 // Finds and loads libraries; one library however many sinks use it, as long as its bytes are the

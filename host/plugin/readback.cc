@@ -6,11 +6,11 @@
 #include <cstring>
 #include <utility>
 
-#include "base/log.h"
 #include "plugin/abi_text.h"
 #include "plugin/call_frame.h"
 #include "plugin/instance.h"
 #include "plugin/readback_cursor.h"
+#include "plugin/silent_listener.h"
 
 namespace sluice {
 namespace {
@@ -35,22 +35,6 @@ Digest ToDigest(const sluice_digest& digest) {
 tl::unexpected<Status> Broke(std::string text) {
   return Error(StatusCode::kFatal, "the plugin broke the ABI: " + std::move(text));
 }
-
-// Nothing is delivered to the instance, so nothing may be acked by it.
-class SilentListener final : public InstanceListener {
- public:
-  void OnAck(const AckReport&) override { Unexpected("acked a height"); }
-  void OnNack(const NackReport&) override { Unexpected("nacked a height"); }
-  void OnReady() override {}
-  void OnFailed(Status reason) override {
-    LogWarn("verify", "the plugin says: {}", reason.message());
-  }
-
- private:
-  static void Unexpected(std::string_view what) {
-    LogWarn("verify", "the plugin {} although nothing was delivered to it; ignored", what);
-  }
-};
 
 Result<std::vector<Change>> ReadChanges(const sluice_readback_item& item) {
   std::vector<Change> out;
@@ -165,7 +149,7 @@ class ReadbackCursor final : public Readback {
 Result<std::unique_ptr<Readback>> OpenReadbackCursor(const sluice_plugin* library,
                                                      const PluginIdentity& identity,
                                                      const ReadbackArgs& args) {
-  auto listener = std::make_unique<SilentListener>();
+  auto listener = std::make_unique<SilentListener>("verify");
   SLUICE_ASSIGN_OR_RETURN(RawInstance raw,
                           RawInstance::Create(library, {args.sink, 0}, listener.get()));
   const auto* table =

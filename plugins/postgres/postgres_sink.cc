@@ -39,6 +39,15 @@ std::string Shown(std::string_view key) {
          (part.size() < key.size() ? "…" : "");
 }
 
+// A name that PostgreSQL would cut could be another store's.
+Fault CheckStoreTable(const Settings& settings, std::string_view store) {
+  const std::string name = StoreTableName(settings, store);
+  const std::string wrong = WrongIdentifier(name);
+  if (wrong.empty()) return {};
+  return Fault::Operator("the table of store " + std::string(store) + " would be called " + name +
+                         ", which " + wrong + "; shorten state_table");
+}
+
 }  // namespace
 
 PostgresSink::PostgresSink(sluice::sdk::Host host)
@@ -141,11 +150,8 @@ Fault PostgresSink::ReadPosition() {
 
 Fault PostgresSink::EnsureStoreTable(std::string_view store) {
   if (store_tables_.count(store) != 0) return {};
+  if (Fault fault = CheckStoreTable(settings_, store); !fault.ok()) return fault;
   const Table table = StoreTable(settings_, store);
-  if (const std::string wrong = WrongIdentifier(table.name); !wrong.empty()) {
-    return Fault::Operator("the table of store " + std::string(store) + " would be called " +
-                           table.name + ", which " + wrong + "; shorten state_table");
-  }
   if (Fault fault = Provision(settings_, {table}, &connection_); !fault.ok()) return fault;
   store_tables_.emplace(store);
   return {};
@@ -408,6 +414,21 @@ Status PostgresSink::OpenReadback(const sluice::sdk::ReadbackArgs& args,
                                   sluice::sdk::ReadbackInfo* info,
                                   std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor) {
   return OpenPostgresReadback(args, &wakeup_, info, cursor);
+}
+
+Status PostgresSink::PlanProvision(const StartArgs& args, std::string* plan) {
+  Settings settings;
+  if (Fault fault = ParseSettings(args.settings(), &settings); !fault.ok()) return fault.status();
+  std::vector<Table> tables = FixedTables(settings);
+  for (uint64_t i = 0; settings.state && settings.table_per_store && i < args.raw()->store_count;
+       ++i) {
+    const std::string_view store = View(args.raw()->stores[i]);
+    if (Fault fault = CheckStoreTable(settings, store); !fault.ok()) return fault.status();
+    tables.push_back(StoreTable(settings, store));
+  }
+  const SinkKey key{std::string(args.stream_id()), std::string(args.sink_name())};
+  *plan = ProvisionScript(settings, tables, key, UserOfConninfo(settings.conninfo));
+  return Status::Ok();
 }
 
 }  // namespace sluice_postgres

@@ -42,6 +42,8 @@ class PostgresSink {
   sluice::sdk::Status OpenReadback(const sluice::sdk::ReadbackArgs& args,
                                    sluice::sdk::ReadbackInfo* info,
                                    std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor);
+  // Connects to nothing: the whole script, whatever the database holds.
+  sluice::sdk::Status PlanProvision(const sluice::sdk::StartArgs& args, std::string* plan);
 
  private:
   Fault StartUp(const sluice::sdk::StartArgs& args);

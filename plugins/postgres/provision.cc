@@ -88,6 +88,28 @@ ProvisionPlan PlanProvision(const Settings& settings, const std::vector<Table>& 
   return plan;
 }
 
+std::string ProvisionScript(const Settings& settings, const std::vector<Table>& tables,
+                            const SinkKey& key, const std::string& role) {
+  std::string sql = "-- Sink " + key.sink + " of stream " + key.stream +
+                    ": for its database, as a role that may create there. May run again.\n"
+                    "BEGIN;\nSET LOCAL client_min_messages = warning;\n" +
+                    CreateSchemaSql(settings) + "\n";
+  std::string names;
+  for (const Table& table : tables) {
+    sql += CreateTableSql(settings, table) + "\n";
+    for (const Column& column : table.columns) {
+      if (column.by_setting) sql += AddColumnSql(settings, table, column) + "\n";
+    }
+    names += (names.empty() ? "" : ", ") + Qualified(settings, table.name);
+  }
+  const std::string to = " TO " + (role.empty() ? "ROLE" : QuoteIdentifier(role)) + ";\n";
+  if (role.empty()) sql += "-- conninfo names no user: put the sink's role in the place of ROLE.\n";
+  const std::string before = role.empty() ? "-- " : "";
+  sql += before + "GRANT USAGE ON SCHEMA " + QuoteIdentifier(settings.schema) + to;
+  sql += before + "GRANT SELECT, INSERT, UPDATE, DELETE ON " + names + to;
+  return sql + "COMMIT;\n";
+}
+
 Fault MissingTables(const Settings& settings, const std::vector<Table>& tables,
                     Connection* connection, std::vector<std::string>* missing) {
   ProvisionPlan plan;
@@ -105,8 +127,8 @@ Fault Provision(const Settings& settings, const std::vector<Table>& tables,
   std::string sql;
   for (const std::string& statement : plan.statements) sql += " " + statement;
   return Fault::Operator(connection->name() +
-                         ": tables of the sink are missing, and create = false: let an "
-                         "administrator run:" +
+                         ": tables of the sink are missing, and create = false (`sluice sink "
+                         "provision NAME --print` gives a script): let an administrator run:" +
                          sql);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "postgres/connection.h"
+#include "postgres/position.h"
 #include "postgres/tables.h"
 
 namespace sluice_postgres {
@@ -29,6 +30,11 @@ struct ProvisionPlan {
 // Pure: what is to be done so that `tables` are there.
 ProvisionPlan PlanProvision(const Settings& settings, const std::vector<Table>& tables,
                             bool schema_found, const FoundTables& found);
+
+// Pure: a script for psql that makes all of it, or what is missing of it, and grants what a sink
+// needs to `role`; where that is empty, the grants are left as comments to be filled in.
+std::string ProvisionScript(const Settings& settings, const std::vector<Table>& tables,
+                            const SinkKey& key, const std::string& role);
 
 // The tables that are missing, without making any.
 Fault MissingTables(const Settings& settings, const std::vector<Table>& tables,

@@ -21,8 +21,8 @@ void AddValueColumns(bool text, bool jsonb, Table* table) {
   table->columns.push_back({"value", "bytea", false, ""});
   table->columns.push_back({"height", "bigint", false, ""});
   table->columns.push_back({"seq", "integer", false, ""});
-  if (text) table->columns.push_back({"value_text", "text", true, ""});
-  if (jsonb) table->columns.push_back({"value_jsonb", "jsonb", true, ""});
+  if (text) table->columns.push_back({"value_text", "text", true, "", true});
+  if (jsonb) table->columns.push_back({"value_jsonb", "jsonb", true, "", true});
 }
 
 Table SharedStateTable(const Settings& settings) {
@@ -150,11 +150,11 @@ bool HeldKeeps(std::string_view held, const Settings& settings) {
 }
 
 std::string CreateSchemaSql(const Settings& settings) {
-  return "CREATE SCHEMA " + QuoteIdentifier(settings.schema) + ";";
+  return "CREATE SCHEMA IF NOT EXISTS " + QuoteIdentifier(settings.schema) + ";";
 }
 
 std::string CreateTableSql(const Settings& settings, const Table& table) {
-  std::string sql = "CREATE TABLE " + Qualified(settings, table.name) + " (";
+  std::string sql = "CREATE TABLE IF NOT EXISTS " + Qualified(settings, table.name) + " (";
   for (const Column& column : table.columns) sql += ColumnSql(column) + ", ";
   sql += "PRIMARY KEY (";
   for (size_t i = 0; i < table.key.size(); ++i) {
@@ -164,8 +164,8 @@ std::string CreateTableSql(const Settings& settings, const Table& table) {
 }
 
 std::string AddColumnSql(const Settings& settings, const Table& table, const Column& column) {
-  return "ALTER TABLE " + Qualified(settings, table.name) + " ADD COLUMN " + ColumnSql(column) +
-         ";";
+  return "ALTER TABLE " + Qualified(settings, table.name) + " ADD COLUMN IF NOT EXISTS " +
+         ColumnSql(column) + ";";
 }
 
 }  // namespace sluice_postgres

@@ -26,6 +26,8 @@ struct Column {
   std::string type;  // as format_type() gives it
   bool nullable = false;
   std::string fallback;  // SQL of the default, or empty
+  // There only where value_as asks for it: may be missing in a table that is older than that.
+  bool by_setting = false;
 };
 
 struct Table {

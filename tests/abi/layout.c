@@ -189,6 +189,18 @@ static void Readback(void) {
   FIELD(sluice_readback_v1, close);
 }
 
+static void Provision(void) {
+  STRUCT(sluice_plan);
+  FIELD(sluice_plan, struct_size);
+  FIELD(sluice_plan, reserved);
+  FIELD(sluice_plan, context);
+  FIELD(sluice_plan, write);
+  STRUCT(sluice_provision_v1);
+  FIELD(sluice_provision_v1, struct_size);
+  FIELD(sluice_provision_v1, reserved);
+  FIELD(sluice_provision_v1, plan);
+}
+
 int main(void) {
   Values();
   Delivered();
@@ -196,5 +208,6 @@ int main(void) {
   Instance();
   Plugin();
   Readback();
+  Provision();
   return 0;
 }

@@ -107,6 +107,7 @@ TEST(PluginSdk, MinimalClassHasNoOptionalFunctions) {
   EXPECT_EQ(instance->cancel, nullptr);
   EXPECT_EQ(instance->drain, nullptr);
   EXPECT_EQ(instance->get_extension(instance->state, SLUICE_EXT_READBACK_V1), nullptr);
+  EXPECT_EQ(instance->get_extension(instance->state, SLUICE_EXT_PROVISION_V1), nullptr);
   sluice_batch batch{};
   EXPECT_EQ(instance->deliver(instance->state, &batch), SLUICE_BUSY);
   EXPECT_TRUE(host.codes.empty()) << "BUSY needs no reason";
@@ -125,6 +126,7 @@ class Throwing {
   Status OpenReadback(const ReadbackArgs&, ReadbackInfo*, std::unique_ptr<ReadbackCursor>*) {
     throw std::runtime_error("in readback");
   }
+  Status PlanProvision(const StartArgs&, std::string*) { throw std::runtime_error("in plan"); }
 };
 
 TEST(PluginSdk, ExceptionsOfEveryFunctionBecomeFatalWithTheirText) {
@@ -150,8 +152,78 @@ TEST(PluginSdk, ExceptionsOfEveryFunctionBecomeFatalWithTheirText) {
   sluice_readback_info info{};
   EXPECT_EQ(readback->open(state, nullptr, &info), SLUICE_FATAL);
   EXPECT_EQ(host.text, "exception in readback open: in readback");
+  const auto* provision = static_cast<const sluice_provision_v1*>(
+      instance->get_extension(state, SLUICE_EXT_PROVISION_V1));
+  EXPECT_EQ(provision->plan(state, nullptr, nullptr), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in provision plan: in plan");
   for (const int32_t code : host.codes) EXPECT_EQ(code, SLUICE_FATAL);
   instance->destroy(state);
+}
+
+class Planning {
+ public:
+  Status Start(const StartArgs&, StartResult*) { return Status::Ok(); }
+  Status Deliver(const Batch&) { return Status::Ok(); }
+  Status PlanProvision(const StartArgs& args, std::string* plan) {
+    *plan = args.settings();
+    return args.deadline() == args.deadline().zero() ? Status::Retry("no time") : Status::Ok();
+  }
+};
+
+TEST(PluginSdk, PlanGoesToTheHostOnlyWhereItWasMade) {
+  FakeHost host;
+  const sluice_instance* instance = Create<Planning>(&host);
+  const auto* provision = static_cast<const sluice_provision_v1*>(
+      instance->get_extension(instance->state, SLUICE_EXT_PROVISION_V1));
+  ASSERT_NE(provision, nullptr);
+  EXPECT_EQ(provision->struct_size, sizeof(sluice_provision_v1));
+  std::vector<std::string> written;
+  sluice_plan plan{};
+  plan.struct_size = sizeof(plan);
+  plan.context = &written;
+  plan.write = [](void* context, sluice_text text) {
+    static_cast<std::vector<std::string>*>(context)->emplace_back(View(text));
+  };
+  sluice_start_args args{};
+  args.settings = Text("CREATE");
+  EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_RETRY);
+  EXPECT_EQ(host.text, "no time");
+  EXPECT_TRUE(written.empty());
+  args.deadline_nanos = 1;
+  EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_OK);
+  EXPECT_THAT(written, ElementsAre("CREATE"));
+  args.settings = Text("");
+  EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_OK);
+  EXPECT_EQ(written.size(), 1u) << "nothing to do needs no text";
+  instance->destroy(instance->state);
+}
+
+TEST(PluginSdk, ChangesOfAReadbackHaveOldValuesWhereTheSinkKeepsThem) {
+  struct Plain {
+    bool is_delete = false;
+    uint32_t transaction = 0, sequence = 0;
+    std::string store, key, value;
+  };
+  struct WithOld : Plain {
+    bool has_old_value = false;
+    std::string old_value;
+  };
+  std::vector<sluice_change> views;
+  ReadbackItem item{};
+  GiveChanges(std::vector<Plain>{{true, 1, 2, "s", "k", ""}}, &views, &item);
+  ASSERT_EQ(item.change_count, 1u);
+  EXPECT_EQ(item.change_stride, sizeof(sluice_change));
+  EXPECT_EQ(item.changes[0].kind, static_cast<uint32_t>(SLUICE_CHANGE_DELETE));
+  EXPECT_EQ(item.changes[0].flags, 0u);
+  std::vector<WithOld> two(2);
+  two[1].has_old_value = true;
+  two[1].old_value = "before";
+  GiveChanges(two, &views, &item);
+  ASSERT_EQ(item.change_count, 2u);
+  EXPECT_EQ(item.changes[0].kind, static_cast<uint32_t>(SLUICE_CHANGE_SET));
+  EXPECT_EQ(item.changes[0].flags, 0u);
+  EXPECT_EQ(item.changes[1].flags, SLUICE_CHANGE_HAS_OLD_VALUE);
+  EXPECT_EQ(View(item.changes[1].old_value), "before");
 }
 
 class ThrowsWhenMade {

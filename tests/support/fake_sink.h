@@ -448,6 +448,9 @@ class FakePluginLibrary final : public PluginLibrary {
   Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& /*args*/) override {
     return Error(StatusCode::kUnsupported, "no readback");
   }
+  Result<std::string> PlanProvision(const StartArgs& /*args*/, Duration /*patience*/) override {
+    return Error(StatusCode::kUnsupported, "nothing to provision");
+  }
 
  private:
   const std::shared_ptr<FakeWorld> world_;

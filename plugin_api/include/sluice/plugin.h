@@ -409,6 +409,33 @@ typedef struct sluice_readback_v1 {
   void (*close)(void* state, void* cursor);
 } sluice_readback_v1;
 
+/* ------------------------------------------------------------------------------------------------ */
+/* Extension sluice.provision/1: what the external system must have before a sink can start.          */
+/* On an instance that was created and never started. The table grows at its end: a reader uses what  */
+/* lies within struct_size.                                                                           */
+
+#define SLUICE_EXT_PROVISION_V1 "sluice.provision/1"
+
+/* Where a plan goes: the host's. */
+typedef struct sluice_plan {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void* context; /* passed back as it is */
+  /* Appends text, copied before it returns. Only within the call of plan, on its thread. */
+  void (*write)(void* context, sluice_text text);
+} sluice_plan;
+
+typedef struct sluice_provision_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* Writes what an administrator of the external system has to run there so that a start with these
+   * args finds all that it needs: whole lines of text in that system's own language (SQL, a shell's),
+   * which may run more than once and holds no secret. Makes nothing and fences nobody; works where the
+   * external system cannot be reached. The epoch in args is 0. A plan without text: there is nothing
+   * to do. [control & created] */
+  int32_t (*plan)(void* state, const sluice_start_args* args, const sluice_plan* plan);
+} sluice_provision_v1;
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

@@ -25,6 +25,7 @@
 //     Status Drain(std::chrono::nanoseconds deadline)
 //     Status OpenReadback(const ReadbackArgs& args, ReadbackInfo* info,
 //                         std::unique_ptr<ReadbackCursor>* cursor)   (sluice.readback/1)
+//     Status PlanProvision(const StartArgs& args, std::string* plan) (sluice.provision/1)
 //     const void* GetExtension(std::string_view id)                  (any other extension)
 //
 // Threading: as plugin.h says: Start, Resume, Attach, Drain, destructor on the control thread,
@@ -446,6 +447,10 @@ concept HasReadback = requires(T& t, const ReadbackArgs& a, ReadbackInfo* i,
   { t.OpenReadback(a, i, c) } -> std::same_as<Status>;
 };
 template <typename T>
+concept HasPlanProvision = requires(T& t, const StartArgs& a, std::string* p) {
+  { t.PlanProvision(a, p) } -> std::same_as<Status>;
+};
+template <typename T>
 concept HasGetExtension = requires(T& t, std::string_view id) {
   { t.GetExtension(id) } -> std::convertible_to<const void*>;
 };
@@ -568,6 +573,9 @@ class Adapter {
       if constexpr (HasReadback<T>) {
         if (std::string_view(id) == SLUICE_EXT_READBACK_V1) found = &kReadback;
       }
+      if constexpr (HasPlanProvision<T>) {
+        if (std::string_view(id) == SLUICE_EXT_PROVISION_V1) found = &kProvision;
+      }
       if constexpr (HasGetExtension<T>) {
         if (found == nullptr) found = object_->GetExtension(id);
       }
@@ -607,6 +615,25 @@ class Adapter {
     });
   }
 
+  static int32_t ProvisionPlan(void* state, const sluice_start_args* args,
+                               const sluice_plan* plan) {
+    Adapter* self = From(state);
+    return Guard(self->host_, "provision plan", [&] {
+      std::string text;
+      Status status = PlanProvision(self->object_.get(), StartArgs(args), &text);
+      if (status.ok() && !text.empty()) plan->write(plan->context, Text(text));
+      return status;
+    });
+  }
+  static Status PlanProvision(T* object, const StartArgs& args, std::string* text) {
+    if constexpr (HasPlanProvision<T>) {
+      return object->PlanProvision(args, text);
+    } else {
+      (void)object, (void)args, (void)text;
+      return Status::Unsupported("this plugin has nothing to provision");
+    }
+  }
+
   static Adapter* From(void* state) { return static_cast<Adapter*>(state); }
   static std::unique_ptr<T> Make(const Host& host) {
     if constexpr (std::is_constructible_v<T, Host>) {
@@ -618,6 +645,8 @@ class Adapter {
 
   static constexpr sluice_readback_v1 kReadback = {sizeof(sluice_readback_v1), 0, &ReadbackOpen,
                                                    &ReadbackNext, &ReadbackClose};
+  static constexpr sluice_provision_v1 kProvision = {sizeof(sluice_provision_v1), 0,
+                                                     &ProvisionPlan};
 
   sluice_instance table_{};
   const Host host_;

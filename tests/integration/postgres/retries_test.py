@@ -86,6 +86,7 @@ class Retries(ErrorCase):
             "SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'sluice/%'"))
         self.feed(process)
         self.says(home, "due to idle-session timeout [SQLSTATE 57P05]")
+        self.server.sql("ALTER ROLE writer RESET idle_session_timeout")
         self.finishes(home, process, LAST)
 
     def test_57P02_another_backend_crashes(self):

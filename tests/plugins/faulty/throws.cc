@@ -42,6 +42,10 @@ class Throws {
     MaybeThrow("drain");
     return Status::Ok();
   }
+  Status PlanProvision(const sluice::sdk::StartArgs& /*args*/, std::string* /*plan*/) {
+    MaybeThrow("plan");
+    return Status::Ok();
+  }
 };
 
 }  // namespace

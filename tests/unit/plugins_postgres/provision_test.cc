@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "postgres/provision.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+
+#include <cstdlib>
 
 namespace sluice_postgres {
 namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 FoundTables Holding(const std::vector<Table>& tables) {
   FoundTables found;
@@ -19,10 +26,11 @@ TEST(Provision, EmptyDatabaseGetsSchemaAndTables) {
   const std::vector<Table> tables = FixedTables(settings);
   const ProvisionPlan plan = PlanProvision(settings, tables, false, {});
   ASSERT_EQ(plan.statements.size(), tables.size() + 1);
-  EXPECT_EQ(plan.statements.front(), "CREATE SCHEMA \"sluice\";");
+  EXPECT_EQ(plan.statements.front(), "CREATE SCHEMA IF NOT EXISTS \"sluice\";");
   EXPECT_EQ(plan.statements.back(),
-            "CREATE TABLE \"sluice\".\"state\" (\"stream\" text NOT NULL, \"sink\" text NOT NULL, "
-            "\"store\" text NOT NULL, \"key\" bytea NOT NULL, \"value\" bytea NOT NULL, "
+            "CREATE TABLE IF NOT EXISTS \"sluice\".\"state\" (\"stream\" text NOT NULL, "
+            "\"sink\" text NOT NULL, \"store\" text NOT NULL, \"key\" bytea NOT NULL, \"value\" "
+            "bytea NOT NULL, "
             "\"height\" bigint NOT NULL, \"seq\" integer NOT NULL, "
             "PRIMARY KEY (\"stream\", \"sink\", \"store\", \"key\"));");
   EXPECT_EQ(plan.tables.size(), tables.size());
@@ -54,10 +62,45 @@ TEST(Provision, AColumnThatMayBeEmptyIsAdded) {
   ProvisionPlan plan = PlanProvision(settings, FixedTables(settings), true, found);
   ASSERT_EQ(plan.statements.size(), 1U);
   EXPECT_EQ(plan.statements[0],
-            "ALTER TABLE \"sluice\".\"state\" ADD COLUMN \"value_jsonb\" jsonb;");
+            "ALTER TABLE \"sluice\".\"state\" ADD COLUMN IF NOT EXISTS \"value_jsonb\" jsonb;");
   found["state"].erase("value");
   plan = PlanProvision(settings, FixedTables(settings), true, found);
   EXPECT_EQ(plan.wrong, "table \"sluice\".\"state\", column \"value\" is missing");
+}
+
+TEST(Provision, ScriptMakesAllAndGrantsToTheRole) {
+  Settings settings;
+  settings.value_as["orders"] = ValueForm::kText;
+  std::vector<Table> tables = FixedTables(settings);
+  const std::string script = ProvisionScript(settings, tables, {"demo", "pg"}, "wri\"ter");
+  EXPECT_THAT(script, StartsWith("-- Sink pg of stream demo"));
+  EXPECT_THAT(script, EndsWith("COMMIT;\n"));
+  for (const Table& table : tables) {
+    EXPECT_THAT(script, HasSubstr("\n" + CreateTableSql(settings, table) + "\n"));
+  }
+  // A table that is older than value_as.
+  EXPECT_THAT(script, HasSubstr("\nALTER TABLE \"sluice\".\"state\" ADD COLUMN IF NOT EXISTS "
+                                "\"value_text\" text;\n"));
+  EXPECT_THAT(script, HasSubstr("\nGRANT USAGE ON SCHEMA \"sluice\" TO \"wri\"\"ter\";\n"));
+  EXPECT_THAT(script, HasSubstr("\"sluice\".\"sluice_heights\", \"sluice\".\"state\" TO "
+                                "\"wri\"\"ter\";\n"));
+}
+
+TEST(Provision, ScriptWithoutARoleLeavesTheGrantsToBeFilledIn) {
+  const Settings settings;
+  const std::string script = ProvisionScript(settings, FixedTables(settings), {"demo", "pg"}, "");
+  EXPECT_THAT(script, HasSubstr("\n-- GRANT USAGE ON SCHEMA \"sluice\" TO ROLE;\n"));
+  EXPECT_THAT(script, Not(HasSubstr("\nGRANT")));
+}
+
+TEST(Provision, RoleIsTheUserOfConninfoOrOfTheEnvironment) {
+  ASSERT_EQ(setenv("PGUSER", "from_environment", 1), 0);
+  EXPECT_EQ(UserOfConninfo("host=h user='a b' password=p"), "a b");
+  EXPECT_EQ(UserOfConninfo("postgresql://me:secret@h/db"), "me");
+  EXPECT_EQ(UserOfConninfo("host=h"), "from_environment");
+  EXPECT_EQ(UserOfConninfo("service=mirror"), "") << "the service file may name another";
+  ASSERT_EQ(unsetenv("PGUSER"), 0);
+  EXPECT_EQ(UserOfConninfo(""), "");
 }
 
 TEST(Provision, OnlyTheTablesThatTheSettingsAskFor) {
