@@ -48,10 +48,11 @@ SinkFault FaultOf(AttachOutcome outcome) {
 }  // namespace
 
 InstanceRun::InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
-                         std::function<void()> wake)
+                         std::shared_ptr<PluginMetrics> metrics, std::function<void()> wake)
     : settings_(settings),
       environment_(environment),
       component_(fmt::format("sink {}", settings.name)),
+      metrics_(std::move(metrics)),
       wake_(std::move(wake)),
       watch_(wake_) {}
 
@@ -119,6 +120,7 @@ bool InstanceRun::Create() {
   InstanceOptions options;
   options.sink = settings_.name;
   options.retained_bytes_max = settings_.queue_bytes;
+  options.metrics = metrics_;
   if (!watch_.Enter(CallWatch::Call::kCreate, After(settings_.start_timeout))) return false;
   Result<std::unique_ptr<SinkInstance>> instance =
       environment_.library->CreateInstance(options, delivery_->listener());

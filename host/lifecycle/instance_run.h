@@ -30,9 +30,9 @@ namespace sluice {
 class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
  public:
   // `wake`: called on any thread, without locks, when phase or failure have changed; must not
-  // block.
+  // block. `metrics`: of the sink, over all its instances.
   InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
-              std::function<void()> wake);
+              std::shared_ptr<PluginMetrics> metrics, std::function<void()> wake);
   ~InstanceRun();
 
   // Starts the thread. Once.
@@ -82,6 +82,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   const SinkSettings settings_;
   const SinkEnvironment environment_;
   const std::string component_;
+  const std::shared_ptr<PluginMetrics> metrics_;
   const std::function<void()> wake_;
   CallWatch watch_;
 

@@ -27,6 +27,10 @@ constexpr Duration kForceRetry = std::chrono::milliseconds(5);
 
 int64_t ToWallNanos(TimePoint time, TimePoint now) { return WallNanos() + (time - now).count(); }
 
+bool IsAtLeastOnce(const StartResult& started) {
+  return (started.capabilities & kCapabilityAtLeastOnce) != 0;
+}
+
 // Wakes the control thread; outlives the loop where an abandoned thread still knows it.
 class Signal {
  public:
@@ -126,6 +130,7 @@ class SinkLoop::Impl {
   const std::string component_;
   const LifecycleSettings step_settings_;
   const std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();
+  const std::shared_ptr<PluginMetrics> metrics_ = std::make_shared<PluginMetrics>();
 
   std::thread thread_;
 
@@ -150,6 +155,7 @@ class SinkLoop::Impl {
   uint64_t past_stale_acks_ = 0;
   Height last_watermark_;
   std::optional<Height> last_sink_height_;
+  std::optional<bool> last_at_least_once_;
 };
 
 void SinkLoop::Impl::Control() {
@@ -229,6 +235,7 @@ void SinkLoop::Impl::LetGo(TimePoint now) {
   past_stale_acks_ += last.delivery.refused;
   if (last.delivery.open) last_watermark_ = last.delivery.watermark;
   if (last.delivery.sink_height) last_sink_height_ = last.delivery.sink_height;
+  if (last.started) last_at_least_once_ = IsAtLeastOnce(*last.started);
   run_.reset();
 }
 
@@ -237,7 +244,7 @@ void SinkLoop::Impl::Act(LifecycleAction action, TimePoint now) {
     case LifecycleAction::kNone:
       return;
     case LifecycleAction::kBegin: {
-      auto run = std::make_shared<InstanceRun>(settings_, environment_,
+      auto run = std::make_shared<InstanceRun>(settings_, environment_, metrics_,
                                                [signal = signal_] { signal->Set(); });
       {
         std::lock_guard lock(mutex_);
@@ -342,7 +349,9 @@ SinkStatus SinkLoop::Impl::status() const {
     status.stale_acks = past_stale_acks_;
     status.watermark = last_watermark_;
     status.sink_height = last_sink_height_;
+    status.at_least_once = last_at_least_once_;
   }
+  status.metrics = metrics_->values();
   status.lifecycle = LifecycleStateName(state.state);
   if (state.state == LifecycleState::kSuspended) status.reason = SuspendReasonName(state.reason);
   if (state.state == LifecycleState::kRepairing) {
@@ -356,7 +365,10 @@ SinkStatus SinkLoop::Impl::status() const {
   }
   const InstanceRun::Snapshot snapshot = run->snapshot(now);
   const SinkDelivery::Snapshot& delivery = snapshot.delivery;
-  if (snapshot.started) status.level = AckLevelName(snapshot.started->level);
+  if (snapshot.started) {
+    status.level = AckLevelName(snapshot.started->level);
+    status.at_least_once = IsAtLeastOnce(*snapshot.started);
+  }
   status.retries += delivery.retries;
   status.stale_acks += delivery.refused;
   if (delivery.sink_height) status.sink_height = delivery.sink_height;

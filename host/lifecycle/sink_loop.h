@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -22,6 +24,7 @@
 #include "delivery/retry.h"
 #include "model/change_set.h"
 #include "plugin/plugin_library.h"
+#include "plugin/plugin_metrics.h"
 
 namespace sluice {
 
@@ -59,6 +62,7 @@ struct SinkStatus {
   std::string mode;       // joining, catching_up, live, ahead, lost, partial, or empty
   bool counted = true;
   std::string level;                  // what start returned, or empty
+  std::optional<bool> at_least_once;  // what start said last; nothing before
   Height watermark;                   // at the instance's level
   std::optional<Height> sink_height;  // what the sink itself said last
   uint64_t lag_blocks = 0;
@@ -75,6 +79,7 @@ struct SinkStatus {
   } last_error;
   ChangeFilter filter;
   std::string settings_json;  // masked
+  std::vector<PluginMetrics::Value> metrics;
 };
 
 class SinkLoop {

@@ -52,6 +52,7 @@ Json SinkToJson(const SinkStatus& sink) {
   out["mode"] = sink.mode;
   out["counted"] = sink.counted;
   out["level"] = sink.level;
+  out["at_least_once"] = sink.at_least_once ? Json(*sink.at_least_once) : Json(nullptr);
   out["watermark"] = sink.watermark.value();
   out["sink_height"] = sink.sink_height ? Json(sink.sink_height->value()) : Json(nullptr);
   out["lag_blocks"] = sink.lag_blocks;
@@ -67,6 +68,8 @@ Json SinkToJson(const SinkStatus& sink) {
   out["last_error"] = std::move(error);
   out["filters"] = FilterToJson(sink.filter);
   out["settings"] = ParseOr(sink.settings_json, Json::object());
+  Json& metrics = out["metrics"] = Json::object();
+  for (const PluginMetrics::Value& metric : sink.metrics) metrics[metric.name] = metric.value;
   return out;
 }
 
@@ -183,6 +186,11 @@ std::string StatusJsonToText(const std::string& json) {
                     Text(sink, "retries"), ErrorCell(sink)});
   }
   if (rows.size() > 1) out += "\n" + Table(rows);
+  for (const Json& sink : status.value("sinks", Json::array())) {
+    if (Text(sink, "at_least_once") != "true") continue;
+    out += fmt::format("{} is at least once: after a crash its readers may see heights again\n",
+                       Text(sink, "name"));
+  }
   return out;
 }
 

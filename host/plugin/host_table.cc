@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,10 @@ std::atomic<uint64_t> g_late_calls{0};
 Duration ToDuration(uint64_t nanos) {
   constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
   return Duration(static_cast<int64_t>(std::min(nanos, kMax)));
+}
+
+std::string_view ToView(sluice_text text) {
+  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
 }
 
 // A nack says why a height was not taken; a code that means "taken" makes no sense there.
@@ -77,7 +82,8 @@ HostHandle* HostHandle::Create(const InstanceOptions& options, InstanceListener*
 HostHandle::HostHandle(const InstanceOptions& options, InstanceListener* listener)
     : component_("sink " + options.sink.str()),
       retained_bytes_max_(options.retained_bytes_max),
-      listener_(listener) {
+      listener_(listener),
+      metrics_(options.metrics) {
   table_.struct_size = sizeof(table_);
   table_.abi_minor = SLUICE_ABI_MINOR;
   table_.context = this;
@@ -97,6 +103,7 @@ void HostHandle::Shut() {
     calls_.wait(calls, std::memory_order_acquire);
     calls = calls_.load(std::memory_order_acquire);
   }
+  if (metrics_ != nullptr) metrics_->ForgetGauges();
 }
 
 void HostHandle::Close() {
@@ -230,10 +237,37 @@ void HostHandle::Fail(void* context, int32_t code, sluice_text text) noexcept {
   handle->listener_->OnFailed(Status(status, std::move(reason)));
 }
 
-const void* HostHandle::GetExtension(void* context, const char* /*id*/) noexcept {
-  // No extension of the host's exists yet; the call still counts as late after destroy.
+const void* HostHandle::GetExtension(void* context, const char* id) noexcept {
   const Call call(context);
-  return nullptr;
+  if (call.handle() == nullptr || id == nullptr) return nullptr;
+  const bool metrics = std::string_view(id) == SLUICE_EXT_METRICS_V1;
+  return metrics && call.handle()->metrics_ != nullptr ? &kMetrics : nullptr;
+}
+
+const sluice_metrics_v1 HostHandle::kMetrics = {sizeof(sluice_metrics_v1), PluginMetrics::kNamesMax,
+                                                &HostHandle::SetGauge, &HostHandle::AddToCounter};
+
+int32_t HostHandle::SetGauge(void* context, sluice_text name, int64_t value) noexcept {
+  const Call call(context);
+  HostHandle* const handle = call.handle();
+  if (handle == nullptr || handle->metrics_ == nullptr) return SLUICE_INVALID;
+  return handle->MetricTaken(handle->metrics_->Set(ToView(name), value), name);
+}
+
+int32_t HostHandle::AddToCounter(void* context, sluice_text name, uint64_t count) noexcept {
+  const Call call(context);
+  HostHandle* const handle = call.handle();
+  if (handle == nullptr || handle->metrics_ == nullptr) return SLUICE_INVALID;
+  return handle->MetricTaken(handle->metrics_->Add(ToView(name), count), name);
+}
+
+int32_t HostHandle::MetricTaken(StatusCode code, sluice_text name) {
+  if (code != StatusCode::kOk && !metric_refused_.exchange(true)) {
+    LogWarn(component_, "the plugin's metric \"{}\" is not taken: {}", CopyPluginText(name),
+            code == StatusCode::kNoMemory ? "it uses too many names"
+                                          : "not [a-z][a-z0-9_]*, or both gauge and counter");
+  }
+  return static_cast<int32_t>(code);
 }
 
 }  // namespace sluice

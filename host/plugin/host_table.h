@@ -19,6 +19,7 @@
 
 #include "plugin/batch_view.h"
 #include "plugin/plugin_library.h"
+#include "plugin/plugin_metrics.h"
 #include "sluice/plugin.h"
 
 namespace sluice {
@@ -60,19 +61,26 @@ class HostHandle {
   static void Log(void* context, int32_t level, sluice_text text) noexcept;
   static void Fail(void* context, int32_t code, sluice_text text) noexcept;
   static const void* GetExtension(void* context, const char* id) noexcept;
+  static int32_t SetGauge(void* context, sluice_text name, int64_t value) noexcept;
+  static int32_t AddToCounter(void* context, sluice_text name, uint64_t count) noexcept;
+  static const sluice_metrics_v1 kMetrics;
 
   // Turns away calls to come and waits for those in progress.
   void Shut();
   void Broken(std::string text);
+  // Passes the answer on; the first refusal is logged.
+  int32_t MetricTaken(StatusCode code, sluice_text name);
 
   // Set in the constructor.
   sluice_host table_{};
   const std::string component_;  // "sink orders"
   const uint64_t retained_bytes_max_;
   InstanceListener* const listener_;
+  const std::shared_ptr<PluginMetrics> metrics_;  // may be null
 
   // Calls in progress, and whether the handle is closed.
   std::atomic<uint32_t> calls_{0};
+  std::atomic<bool> metric_refused_{false};
 
   std::mutex mutex_;  // guards what follows
   std::map<const sluice_batch*, RetainedBatch> retained_;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "plugin/plugin_metrics.h"
 #include "plugin/readback.h"
 #include "plugin/sink_instance.h"
 
@@ -40,6 +41,8 @@ struct PluginIdentity {
 struct InstanceOptions {
   SinkName sink;                    // for logs and error texts
   uint64_t retained_bytes_max = 0;  // byte budget of batch_retain; 0: none may be kept
+  // Of the sink; null: the extension is not there.
+  std::shared_ptr<PluginMetrics> metrics = nullptr;
 };
 
 class PluginLibrary {

@@ -25,6 +25,7 @@
 namespace sluice {
 
 inline constexpr uint64_t kCapabilityParallel = 1;
+inline constexpr uint64_t kCapabilityAtLeastOnce = 2;
 
 struct StartArgs {
   std::string settings_json;  // checked against the plugin's schema and completed

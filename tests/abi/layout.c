@@ -201,6 +201,14 @@ static void Provision(void) {
   FIELD(sluice_provision_v1, plan);
 }
 
+static void Metrics(void) {
+  STRUCT(sluice_metrics_v1);
+  FIELD(sluice_metrics_v1, struct_size);
+  FIELD(sluice_metrics_v1, names_max);
+  FIELD(sluice_metrics_v1, set);
+  FIELD(sluice_metrics_v1, add);
+}
+
 int main(void) {
   Values();
   Delivered();
@@ -209,5 +217,6 @@ int main(void) {
   Plugin();
   Readback();
   Provision();
+  Metrics();
   return 0;
 }

@@ -299,14 +299,16 @@ class Streams(CliTest):
         self.fails(home.run("verify", "--sink", "adit"), 2, "did you mean 'audit'?")
 
 
+OF_ANY_SHAPE = ("settings", "metrics", "last_error", "last_halt")
+
+
 def keys_of(value):
     """The shape of a document: objects as their keys, lists as the shape of their first element."""
     if isinstance(value, dict):
         if set(value) == {"path", "fsync"} or not value:
             return "object"
         return {key: keys_of(inner) for key, inner in value.items()
-                if key not in ("settings", "last_error", "last_halt")} | {
-                    key: "any" for key in ("settings", "last_error", "last_halt") if key in value}
+                if key not in OF_ANY_SHAPE} | {key: "any" for key in OF_ANY_SHAPE if key in value}
     if isinstance(value, list):
         return "list" if not value or not isinstance(value[0], dict) else [keys_of(value[0])]
     return "value"

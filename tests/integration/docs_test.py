@@ -191,8 +191,8 @@ class FormatsExamples(unittest.TestCase):
         self.assertEqual(printed, documented)
 
     def keys(self, node, path=""):
-        """The paths of all that is no object, lists marked; settings are the plugin's own."""
-        if isinstance(node, dict) and path != "sinks[].settings":
+        """The paths of all that is no object, lists marked; what a plugin says is its own."""
+        if isinstance(node, dict) and path not in ("sinks[].settings", "sinks[].metrics"):
             for key, value in node.items():
                 yield from self.keys(value, f"{path}.{key}" if path else key)
         elif isinstance(node, list):

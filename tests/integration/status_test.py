@@ -115,6 +115,40 @@ class Watching(CliTest):
         self.fails(home.run("status", "--watch", "--json"), 1, "'demo'", "'other'")
 
 
+class PluginsOwn(CliTest):
+    COUNTS = (f'plugin = "{TEST_PLUGINS}/counts.so"\n'
+              'settings = { record = "counts.record", height = 2, count = 1 }\n')
+
+    def test_its_numbers_and_that_it_is_at_least_once(self):
+        home = self.home(FOLLOW.replace(FILE_SINK, self.COUNTS))
+        (home.path / "in.jsonl").write_text("".join(line + "\n" for line in BLOCKS[:3]))
+        node = home.start()
+        status = wait_until("height 3", lambda: (lambda s: s if s and s["height"] == 3 else None)(
+            home.running_status()))
+        sink = status["sinks"][0]
+        # Height 1 by the first instance, which failed at 2; the others by the second.
+        self.assertEqual(sink["retries"], 1)
+        self.assertEqual(sink["metrics"], {"heights_taken": 3, "last_height": 3})
+        self.assertIs(sink["at_least_once"], True)
+        self.assertEqual(home.log().count('metric "No Name" is not taken'), 2, home.log())
+        said = "audit is at least once: after a crash its readers may see heights again\n"
+        self.assertIn(said, self.ok(home.run("status")).out)
+        node.send_signal(signal.SIGTERM)
+        self.assertEqual(node.wait(DEADLINE_SECONDS), 0, home.log())
+        sink = self.ok(home.run("status", "--json")).json()["sinks"][0]
+        self.assertEqual((sink["metrics"], sink["at_least_once"]), ({}, None))
+
+    def test_a_sink_that_says_nothing_is_not_called_at_least_once(self):
+        home = self.home(FOLLOW)
+        (home.path / "in.jsonl").write_text(BLOCKS[0] + "\n")
+        home.start()
+        status = wait_until("height 1", lambda: (lambda s: s if s and s["height"] == 1 else None)(
+            home.running_status()))
+        sink = status["sinks"][0]
+        self.assertEqual((sink["metrics"], sink["at_least_once"]), ({}, False))
+        self.assertNotIn("at least once", self.ok(home.run("status")).out)
+
+
 class Stopped(CliTest):
     def status(self, home):
         return (self.ok(home.run("status", "--json")).json(), self.ok(home.run("status")).out)

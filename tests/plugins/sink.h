@@ -268,11 +268,16 @@ static inline sluice_instance* SinkCreate(const sluice_host* host) {
   return &self->table;
 }
 
+#ifndef SINK_CAPABILITIES
+#define SINK_CAPABILITIES 0
+#endif
+
 #define SINK_TABLE(id_text, create_function)                                             \
   {                                                                                      \
     .struct_size = sizeof(sluice_plugin), .abi_minor = SLUICE_ABI_MINOR,                 \
     .build_tag = SLUICE_ABI_BUILD_TAG, .id = {id_text, sizeof(id_text) - 1},             \
-    .version = {"1.0.0", 5}, .highest_level = SLUICE_LEVEL_VISIBLE,                      \
+    .version = {"1.0.0", 5}, .capabilities = SINK_CAPABILITIES,                          \
+    .highest_level = SLUICE_LEVEL_VISIBLE,                                               \
     .settings_schema = {SINK_SCHEMA, sizeof(SINK_SCHEMA) - 1}, .create = create_function \
   }
 

@@ -101,6 +101,9 @@ extern "C" {
 
 /* Capabilities, bits of a uint64_t. */
 #define SLUICE_CAP_PARALLEL UINT64_C(1) /* deliver may be called for several heights at once */
+/* Of an instance, in start's result: after a crash the external system may show some heights twice, and its
+ * readers deduplicate. The host tells people so; it changes nothing else. */
+#define SLUICE_CAP_AT_LEAST_ONCE UINT64_C(2)
 
 /* Bytes: `size` bytes at `data`. NUL is a byte like any other; data may be NULL where size is 0. */
 typedef struct sluice_bytes {
@@ -435,6 +438,26 @@ typedef struct sluice_provision_v1 {
    * to do. [control & created] */
   int32_t (*plan)(void* state, const sluice_start_args* args, const sluice_plan* plan);
 } sluice_provision_v1;
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Host extension sluice.metrics/1: numbers of the plugin's own, for status and monitoring.            */
+/* Got by host->get_extension; the table lives as long as the host's. `context` is host->context.      */
+
+#define SLUICE_EXT_METRICS_V1 "sluice.metrics/1"
+
+/* A name is lower-case letters, digits and '_', begins with a letter, has at most 63 bytes, and ends in
+ * its unit where it has one ("rtt_p99_micros"). A sink has at most names_max of them; the first call with
+ * a name makes it a gauge or a counter. Counters go on where an instance follows another; gauges end with
+ * their instance. Both functions answer OK, INVALID (no such name, or it is of the other kind) or
+ * NO_MEMORY (too many names); none of it is worth more than a log line. */
+typedef struct sluice_metrics_v1 {
+  uint32_t struct_size;
+  uint32_t names_max;
+  /* A gauge is now `value`. [any-thread & any-state] */
+  int32_t (*set)(void* context, sluice_text name, int64_t value);
+  /* A counter is `count` larger. [any-thread & any-state] */
+  int32_t (*add)(void* context, sluice_text name, uint64_t count);
+} sluice_metrics_v1;
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -377,6 +377,33 @@ class Host {
   const sluice_host* raw_;
 };
 
+// Numbers of the plugin's own, which `sluice status` shows (sluice.metrics/1). A cheap value, as
+// Host is; does nothing where the host has no such extension. Names: [a-z][a-z0-9_]*, at most 63
+// bytes, the unit last. Made in Start or later, since the constructor does not call the host.
+class Metrics {
+ public:
+  Metrics() = default;
+  explicit Metrics(const Host& host)
+      : context_(host.raw()->context),
+        table_(host.Extension<sluice_metrics_v1>(SLUICE_EXT_METRICS_V1)) {
+    if (table_ != nullptr && !SLUICE_HAS(table_, sluice_metrics_v1, add)) table_ = nullptr;
+  }
+
+  explicit operator bool() const { return table_ != nullptr; }
+  // The gauge is now `value`. False: the host did not take it.
+  bool Set(std::string_view name, int64_t value) const {
+    return table_ != nullptr && table_->set(context_, Text(name), value) == SLUICE_OK;
+  }
+  // The counter is `count` larger. False: the host did not take it.
+  bool Add(std::string_view name, uint64_t count) const {
+    return table_ != nullptr && table_->add(context_, Text(name), count) == SLUICE_OK;
+  }
+
+ private:
+  void* context_ = nullptr;
+  const sluice_metrics_v1* table_ = nullptr;
+};
+
 // One reading of what the sink holds (sluice.readback/1). Destroyed by close.
 class ReadbackCursor {
  public:
