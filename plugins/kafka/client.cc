@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kafka/errors.h"
+
 namespace sluice_kafka {
 
 using sluice::sdk::Status;
@@ -65,6 +67,7 @@ Status Client::Open(rd_kafka_type_t type, const Settings& settings, const Proper
   rd_kafka_conf_set_log_cb(conf.get(), &Client::OnLog);
   rd_kafka_conf_set_error_cb(conf.get(), &Client::OnError);
   if (client->failed_record_) rd_kafka_conf_set_dr_msg_cb(conf.get(), &Client::OnReport);
+  if (type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_stats_cb(conf.get(), &Client::OnStatistics);
   client->max_message_bytes_ = GetNumber(conf.get(), "message.max.bytes");
   client->transaction_timeout_ =
       std::chrono::milliseconds(GetNumber(conf.get(), "transaction.timeout.ms"));
@@ -101,12 +104,18 @@ void Client::OnLog(const rd_kafka_t* handle, int level, const char* facility, co
 }
 
 void Client::OnError(rd_kafka_t*, int, const char* reason, void* opaque) {
-  static_cast<Client*>(opaque)->trouble_ = reason;
+  static_cast<Client*>(opaque)->trouble_ = ExplainTrouble(reason, rd_kafka_version());
 }
 
 void Client::OnReport(rd_kafka_t*, const rd_kafka_message_t* record, void* opaque) {
   auto* self = static_cast<Client*>(opaque);
   if (record->err != RD_KAFKA_RESP_ERR_NO_ERROR) self->failed_record_(*record);
+}
+
+int Client::OnStatistics(rd_kafka_t*, char* json, size_t size, void* opaque) {
+  auto* self = static_cast<Client*>(opaque);
+  if (self->statistics_taker_) self->statistics_taker_(std::string_view(json, size));
+  return 0;  // librdkafka frees the text
 }
 
 std::string Describe(rd_kafka_resp_err_t code) {

@@ -34,6 +34,8 @@ class Client {
  public:
   // Called for each record that could not be stored, while the client is polled.
   using FailedRecord = std::function<void(const rd_kafka_message_t& record)>;
+  // A document of librdkafka's statistics, while the client is polled.
+  using StatisticsTaker = std::function<void(std::string_view json)>;
 
   // `own`: the sink's properties; those of the settings come after the ones in `defaults` and
   // before the ones in `own`. INVALID with librdkafka's text: a property it does not take.
@@ -48,6 +50,8 @@ class Client {
   rd_kafka_t* raw() const { return handle_; }
   // A handle of the topic, kept as long as the client. Null: librdkafka refuses the name.
   rd_kafka_topic_t* Topic(const std::string& name);
+  // Of a producer; every statistics.interval.ms from now on.
+  void set_statistics_taker(StatisticsTaker taker) { statistics_taker_ = std::move(taker); }
   // Serves callbacks; waits at most `timeout_ms` for one.
   void Poll(int timeout_ms) { rd_kafka_poll(handle_, timeout_ms); }
 
@@ -64,6 +68,7 @@ class Client {
   static void OnLog(const rd_kafka_t* handle, int level, const char* facility, const char* text);
   static void OnError(rd_kafka_t* handle, int code, const char* reason, void* opaque);
   static void OnReport(rd_kafka_t* handle, const rd_kafka_message_t* record, void* opaque);
+  static int OnStatistics(rd_kafka_t* handle, char* json, size_t size, void* opaque);
 
   const sluice::sdk::Host host_;
   const FailedRecord failed_record_;
@@ -72,6 +77,7 @@ class Client {
   std::chrono::milliseconds transaction_timeout_{0};
   std::map<std::string, rd_kafka_topic_t*, std::less<>> topics_;
   std::string trouble_;
+  StatisticsTaker statistics_taker_;
 };
 
 // "<text of the error> (<its name>)"

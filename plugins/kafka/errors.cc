@@ -16,6 +16,10 @@ bool IsRefusedContent(rd_kafka_resp_err_t code) {
          code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
+// The first librdkafka whose last SCRAM message has the server's nonce alone. Those before put the
+// client's in front of it once more; brokers from 4.0 on compare, and say "invalid credentials".
+constexpr int kScramMended = 0x020601ff;
+
 }  // namespace
 
 ErrorAction ClassifyCallError(rd_kafka_resp_err_t code, const ErrorTraits& traits) {
@@ -40,6 +44,18 @@ ErrorAction ClassifyRecordError(rd_kafka_resp_err_t code) {
     return ErrorAction::kRestart;
   }
   return ErrorAction::kAbort;
+}
+
+std::string ExplainTrouble(std::string_view reason, int version) {
+  std::string text(reason);
+  const bool scram_refused = reason.find("invalid credentials") != std::string_view::npos &&
+                             reason.find("SCRAM") != std::string_view::npos;
+  if (scram_refused && version < kScramMended) {
+    text +=
+        "; brokers from 4.0 on refuse every SCRAM login of librdkafka before 2.6.1, also with the "
+        "right password: install a newer librdkafka, or use PLAIN over TLS";
+  }
+  return text;
 }
 
 }  // namespace sluice_kafka

@@ -20,6 +20,9 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <string>
+#include <string_view>
+
 namespace sluice_kafka {
 
 enum class ErrorAction { kAgain, kAbort, kReject, kRestart, kFenced };
@@ -35,5 +38,9 @@ struct ErrorTraits {
 ErrorAction ClassifyCallError(rd_kafka_resp_err_t code, const ErrorTraits& traits);
 // Of one record that could not be stored.
 ErrorAction ClassifyRecordError(rd_kafka_resp_err_t code);
+
+// What librdkafka says about a broker, and what it cannot know to say. `version`: its own, as
+// rd_kafka_version() gives it.
+std::string ExplainTrouble(std::string_view reason, int version);
 
 }  // namespace sluice_kafka

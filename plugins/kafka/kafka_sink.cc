@@ -23,23 +23,30 @@ namespace {
 // Long enough for a failover of the coordinator.
 constexpr std::chrono::seconds kPositionTimeout{20};
 constexpr std::chrono::seconds kAbortTimeout{10};
+constexpr std::chrono::milliseconds kOrderlyAbort{1000};  // at the end of an instance
+constexpr std::chrono::milliseconds kHastyAbort{100};     // of one that has been cancelled
 // A group ends after this time even while more heights wait, so that an ack never takes long.
 constexpr std::chrono::milliseconds kGroupTime{200};
+
+// How often librdkafka's callbacks are served while nothing is delivered.
+constexpr std::chrono::milliseconds kIdlePoll{500};
 
 std::string Height(uint64_t height) { return "height " + std::to_string(height); }
 
 }  // namespace
 
 KafkaSink::~KafkaSink() {
+  // The host cancels its own calls only: the tender may be waiting for a broker, with the lock.
+  const bool in_haste = cancelled_.exchange(true, std::memory_order_acq_rel);
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  linger_changed_.notify_all();
-  if (linger_thread_.joinable()) linger_thread_.join();
+  tender_changed_.notify_all();
+  if (tender_.joinable()) tender_.join();
   // An open transaction would hold readers back until it times out.
   if (producer_ != nullptr && producer_->open()) {
-    (void)producer_->Abort(CallLimit(std::chrono::seconds(1), &cancelled_));
+    (void)producer_->Abort(CallLimit(in_haste ? kHastyAbort : kOrderlyAbort, nullptr));
   }
 }
 
@@ -72,8 +79,12 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
   for (const std::string& topic : known_topics_) producer_->WarmUp(topic, limit);
 
   encoder_ = std::make_unique<RecordEncoder>(settings_, stream_, plain_keys_);
-  if (settings_.linger.count() > 0) linger_thread_ = std::thread([this] { Linger(); });
+  statistics_.emplace(sluice::sdk::Metrics(host_));
+  producer_->client()->set_statistics_taker(
+      [this](std::string_view json) { statistics_->Take(json); });
+  tender_ = std::thread([this] { Tend(); });
   if (!settings_.transactions) {
+    result->capabilities = SLUICE_CAP_AT_LEAST_ONCE;
     host_.Log(SLUICE_LOG_WARN,
               "transactions = false: readers get each height at least once, and deduplicate by "
               "sluice-height and sluice-seq");
@@ -242,7 +253,7 @@ Status KafkaSink::Deliver(const Batch& batch) {
     if (more_waits) return Status::Pending();
     if (settings_.linger.count() > 0) {
       lingering_ = true;
-      linger_changed_.notify_all();
+      tender_changed_.notify_all();
       return Status::Pending();
     }
   }
@@ -371,16 +382,21 @@ Status KafkaSink::Drain(std::chrono::nanoseconds deadline) {
   return EndGroup(0, Limit(deadline));
 }
 
-void KafkaSink::Linger() {
+void KafkaSink::Tend() {
   std::unique_lock lock(mutex_);
+  Clock::time_point poll_at = Clock::now();
   while (!stopping_) {
-    if (!lingering_) {
-      linger_changed_.wait(lock);
-      continue;
+    const Clock::time_point due =
+        lingering_ ? group_began_ + settings_.linger : Clock::time_point::max();
+    const Clock::time_point now = Clock::now();
+    if (now >= poll_at) {
+      // Statistics and errors would pile up in librdkafka while nothing is delivered.
+      producer_->client()->Poll(0);
+      consumer_->Poll(0);
+      poll_at = now + kIdlePoll;
     }
-    const Clock::time_point due = group_began_ + settings_.linger;
-    if (Clock::now() < due) {
-      linger_changed_.wait_until(lock, due);
+    if (now < due) {
+      tender_changed_.wait_until(lock, std::min(due, poll_at));
       continue;
     }
     lingering_ = false;

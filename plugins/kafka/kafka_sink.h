@@ -11,7 +11,8 @@
 //            nothing waits, is committed together with its position, and one ack follows
 // clang-format on
 //
-// With `linger` a thread of its own ends a group that no further height has filled.
+// A thread of its own serves librdkafka's callbacks while nothing is delivered, and with `linger`
+// ends a group that no further height has filled.
 //
 // Threading: as the SDK says. mutex_ guards all but what Start sets: it is contended by that thread
 // only. Cancel sets a flag, which every wait looks at.
@@ -24,6 +25,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <sluice/plugin.hpp>
 #include <string>
@@ -34,6 +36,7 @@
 #include "kafka/producer.h"
 #include "kafka/record_encoder.h"
 #include "kafka/settings.h"
+#include "kafka/statistics.h"
 
 namespace sluice_kafka {
 
@@ -79,7 +82,7 @@ class KafkaSink {
   sluice::sdk::Status Dropped(sluice::sdk::Status why, uint64_t current);
   sluice::sdk::Status Fenced(const sluice::sdk::Status& why);
   void ClearGroup();
-  void Linger();
+  void Tend();
 
   const sluice::sdk::Host host_;
   std::atomic<bool> cancelled_{false};
@@ -90,7 +93,8 @@ class KafkaSink {
   std::string sink_;
   uint64_t epoch_ = 0;
   bool plain_keys_ = false;
-  std::unique_ptr<Client> consumer_;  // asks for topics, reads the position topic
+  std::unique_ptr<Client> consumer_;      // asks for topics, reads the position topic
+  std::optional<Statistics> statistics_;  // outlives the producer, which feeds it
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<RecordEncoder> encoder_;
   std::set<std::string> known_topics_;  // that are there
@@ -106,8 +110,8 @@ class KafkaSink {
   std::string last_topic_;
   uint64_t alone_ = 0;  // a height that must not share its transaction: it was refused in a group
 
-  std::thread linger_thread_;
-  std::condition_variable linger_changed_;
+  std::thread tender_;
+  std::condition_variable tender_changed_;
   bool lingering_ = false;  // the open group waits for its time
   bool stopping_ = false;
 };

@@ -31,7 +31,8 @@ Properties Defaults() {
   return {{"reconnect.backoff.ms", "50"},
           {"reconnect.backoff.max.ms", "500"},
           {"partitioner", "murmur2"},  // as Java's producers do, so that topics can be joined
-          {"message.max.bytes", "4194304"}};
+          {"message.max.bytes", "4194304"},
+          {"statistics.interval.ms", "1000"}};
 }
 
 Properties Own(const Settings& settings, const std::string& transactional_id) {
@@ -169,7 +170,8 @@ Status Producer::Add(const std::string& topic, const Record& record, const CallL
   add(RD_KAFKA_VTYPE_MSGFLAGS).u.i = RD_KAFKA_MSG_F_COPY;
   add(RD_KAFKA_VTYPE_OPAQUE).u.ptr = ToOpaque(record.height);
   rd_kafka_vu_t& key = add(RD_KAFKA_VTYPE_KEY);
-  key.u.mem.ptr = const_cast<char*>(record.key.data());
+  // An empty key is not a missing one, which a compacted topic would refuse.
+  key.u.mem.ptr = const_cast<char*>(record.key.empty() ? "" : record.key.data());
   key.u.mem.size = record.key.size();
   if (record.value) {
     rd_kafka_vu_t& value = add(RD_KAFKA_VTYPE_VALUE);

@@ -54,5 +54,18 @@ TEST(KafkaErrors, EachRecordErrorHasItsAction) {
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), ErrorAction::kAbort);
 }
 
+TEST(KafkaErrors, ARefusedScramLoginOfAnOldLibraryIsExplained) {
+  const std::string refused =
+      "SASL authentication error: Authentication failed during authentication due to invalid "
+      "credentials with SASL mechanism SCRAM-SHA-512";
+  const std::string explained = ExplainTrouble(refused, 0x020002ff);
+  EXPECT_EQ(explained.find(refused), 0U);
+  EXPECT_NE(explained.find("install a newer librdkafka"), std::string::npos);
+  EXPECT_EQ(ExplainTrouble(refused, 0x020601ff), refused);
+  EXPECT_EQ(ExplainTrouble("SASL mechanism PLAIN: invalid credentials", 0x020002ff),
+            "SASL mechanism PLAIN: invalid credentials");
+  EXPECT_EQ(ExplainTrouble("Connection refused", 0x020002ff), "Connection refused");
+}
+
 }  // namespace
 }  // namespace sluice_kafka
