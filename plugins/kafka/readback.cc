@@ -203,7 +203,7 @@ class Cursor : public ReadbackCursor {
   const Position position_;
   RecordDecoder decoder_;
   Merge merge_;
-  uint64_t next_ = 0;
+  uint64_t next_ = 1;
   uint64_t last_ = 0;
   // What the last item points to.
   std::string block_;
