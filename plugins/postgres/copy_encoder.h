@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace sluice_postgres {
 
@@ -26,8 +27,10 @@ class CopyEncoder {
 
   bool empty() const { return rows_.empty(); }
   size_t size() const { return rows_.size(); }
+  void Reserve(size_t bytes) { rows_.reserve(bytes); }
   // The rows without header and end.
   const std::string& rows() const { return rows_; }
+  std::string TakeRows() { return std::move(rows_); }
   void Clear() { rows_.clear(); }
 
   static std::string_view Header();

@@ -29,6 +29,15 @@ RowForm FormOf(const sluice_change& change, const Settings& settings) {
   return RowForm::kBytes;
 }
 
+// The first bytes as a number that is ordered as they are; what is missing counts as zeros.
+uint64_t Prefix(std::string_view bytes) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < sizeof(value); ++i) {
+    value = value << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0);
+  }
+  return value;
+}
+
 }  // namespace
 
 void HeightGroup::Add(const Batch& batch, std::chrono::steady_clock::time_point now) {
@@ -76,10 +85,11 @@ void HeightGroup::AddState(const Batch& batch, const sluice_change& change) {
   lookup_.assign(View(change.store));
   lookup_.push_back('\0');
   lookup_.append(View(change.key));
-  StateRow& row = state_[lookup_];
-  if (row.height == 0) {
+  const auto [place, is_new] = state_.try_emplace(lookup_);
+  StateRow& row = place->second;
+  if (is_new) {
     row.store = View(change.store);
-    row.key = View(change.key);
+    row.key = std::string_view(place->first).substr(row.store.size() + 1);
     state_bytes_ += kStateRowBytes + 2 * row.key.size();
   }
   state_bytes_ -= row.value.size();
@@ -104,17 +114,39 @@ bool HeightGroup::filtered() const {
 }
 
 std::vector<const StateRow*> HeightGroup::Ordered() const {
-  std::vector<const StateRow*> rows;
-  rows.reserve(state_.size());
-  for (const auto& [key, row] : state_) rows.push_back(&row);
-  std::sort(rows.begin(), rows.end(), [](const StateRow* a, const StateRow* b) {
-    return std::tie(a->store, a->key) < std::tie(b->store, b->key);
+  // What all keys begin with tells nothing; the bytes behind it mostly decide, without a look at
+  // the keys themselves, which are spread all over the memory.
+  std::string_view common;
+  bool is_first = true;
+  for (const auto& [key, row] : state_) {
+    if (is_first) common = key;
+    is_first = false;
+    const auto end = std::mismatch(common.begin(), common.end(), key.begin(), key.end()).first;
+    common = common.substr(0, static_cast<size_t>(end - common.begin()));
+  }
+  struct Entry {
+    uint64_t prefix;
+    std::string_view rest;
+    const StateRow* row;
+  };
+  std::vector<Entry> entries;
+  entries.reserve(state_.size());
+  for (const auto& [key, row] : state_) {
+    const std::string_view rest = std::string_view(key).substr(common.size());
+    entries.push_back({Prefix(rest), rest, &row});
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return a.prefix != b.prefix ? a.prefix < b.prefix : a.rest < b.rest;
   });
+  std::vector<const StateRow*> rows;
+  rows.reserve(entries.size());
+  for (const Entry& entry : entries) rows.push_back(entry.row);
   return rows;
 }
 
 std::string HeightGroup::StagingRows() const {
   CopyEncoder rows;
+  rows.Reserve(state_bytes_);
   for (const StateRow* row : Ordered()) {
     rows.BeginRow(kStagingFields);
     rows.Bytes(row->store);
@@ -124,7 +156,7 @@ std::string HeightGroup::StagingRows() const {
     rows.Int32(static_cast<int32_t>(row->sequence));
     rows.Int16(static_cast<int16_t>(row->form));
   }
-  return rows.rows();
+  return rows.TakeRows();
 }
 
 std::map<std::string, HeightGroup::StoreRows> HeightGroup::stores() const {
@@ -148,7 +180,7 @@ std::vector<StateRow*> HeightGroup::TypedRows() {
 }
 
 void HeightGroup::PassOver(StateRow* row, const std::string& reason) {
-  passed_over_.push_back({row->height, row->sequence, row->store, row->key, reason});
+  passed_over_.push_back({row->height, row->sequence, row->store, std::string(row->key), reason});
   // Without a row, whatever stood there before is not the key's value any more.
   row->form = settings_.on_bad_value == OnBadValue::kSkip ? RowForm::kDelete : RowForm::kBytes;
   if (row->form == RowForm::kDelete) row->value.clear();

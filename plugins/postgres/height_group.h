@@ -30,10 +30,10 @@ enum class RowForm : int16_t {
   kJsonb = 3,  // value_jsonb as well
 };
 
-// The last write of a key in a group. `value` points into the group.
+// The last write of a key in a group.
 struct StateRow {
   std::string store;
-  std::string key;
+  std::string_view key;  // into the group
   std::string value;
   uint64_t height = 0;
   uint32_t sequence = 0;
@@ -96,7 +96,7 @@ class HeightGroup {
  private:
   void AddChange(const sluice::sdk::Batch& batch, const sluice_change& change);
   void AddState(const sluice::sdk::Batch& batch, const sluice_change& change);
-  // Pointers to the rows, by store and key: the order in which the index of the table is walked.
+  // The rows by store and key: the order in which the index of the table is walked.
   std::vector<const StateRow*> Ordered() const;
 
   const Settings& settings_;
@@ -105,8 +105,9 @@ class HeightGroup {
   sluice_digest previous_digest_{};
   std::chrono::steady_clock::time_point opened_at_;
   CopyEncoder changes_;
-  std::unordered_map<std::string, StateRow> state_;  // by store, zero byte, key
-  std::string lookup_;                               // reused for the map's key
+  // By store, zero byte, key: sorted as such, stores are in order, and keys in each.
+  std::unordered_map<std::string, StateRow> state_;
+  std::string lookup_;  // reused for the map's key
   uint64_t state_bytes_ = 0;
   std::vector<BadValue> passed_over_;
 };

@@ -116,6 +116,26 @@ TEST_F(HeightGroupTest, KeysWithZeroBytesAndStoresAreToldApart) {
   EXPECT_EQ(Staged().size(), 3U);
 }
 
+TEST_F(HeightGroupTest, StagedRowsAreOrderedByStoreAndKey) {
+  const std::string long_key = "a common beginning, and more than eight bytes";
+  Add(1, {{"b", "a", "1"},
+          {"a", long_key + "2", "2"},
+          {"a", long_key + "1", "3"},
+          {"a", std::string("a\0", 2), "4"},
+          {"a", "a", "5"},
+          {"a", "\xff", "6"},
+          {"a", "", "7"},
+          {"a", long_key, "8"}});
+  std::string values;
+  for (const std::string& row : Staged()) values += row[row.rfind('@') - 1];
+  EXPECT_EQ(values, "75483261");
+  group_.Clear();
+  Add(2, {{"a", long_key + "2", "2"}, {"a", long_key + "10", "1"}, {"a", long_key, "0"}});
+  values.clear();
+  for (const std::string& row : Staged()) values += row[row.rfind('@') - 1];
+  EXPECT_EQ(values, "012");
+}
+
 TEST_F(HeightGroupTest, ValuesPassedOver) {
   settings_.value_as["j"] = ValueForm::kJsonb;
   Add(1, {{"j", "x", "no json"}, {"j", "y", "1"}, {"a", "x", "bytes"}, {"j", "z", "", true}});
