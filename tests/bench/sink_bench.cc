@@ -60,7 +60,8 @@ Result<NodeOptions> Options(const std::string& home, const std::string& plugins)
   options.home = home;
   options.config = std::move(loaded.config);
   options.plugin_folders = {plugins};
-  SLUICE_RETURN_IF_ERROR(InitLog("error", LogFormat::kText));
+  // What matters of a server that is stopped on purpose comes as a status.
+  SLUICE_RETURN_IF_ERROR(InitLog("critical", LogFormat::kText));
   return options;
 }
 

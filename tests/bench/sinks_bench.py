@@ -31,7 +31,9 @@ BACKLOG = "1000,100,1000000,100"  # blocks, changes, keys, bytes of a value
 BACKLOG_STATE = "1000,100,50000,100"  # few enough keys that many are written again
 SINGLE = "400,100,1000000,100"
 GIBIBYTE = "10400,100,1000000,1024"
+# Some seconds of commits: with a server in their way, and without.
 FEW = "600,100,1000000,100"
+MANY = "2500,100,1000000,100"
 
 CONFIG = """[node]
 stream_id = "{stream}"
@@ -50,7 +52,7 @@ drain_timeout = "500ms"
 [admin]
 metrics_listen = ""
 [log]
-level = "error"
+level = "critical"
 """
 AUDIT = '[sinks.audit]\nplugin = "file"\nsettings = { path = "stream", fsync = true }\n'
 
@@ -334,13 +336,14 @@ def policies(bench):
 
 def policy_of_one(bench, policy, stopped, policy_without):
     sinks = {"audit": AUDIT, "pg": bench.pg_sink(), "orders": bench.kafka_sink("policies")}
+    shape = MANY if policy == "fire-and-forget" else FEW
 
     def rate(names, under):
         if stopped != "pg":
             bench.clean_postgres()
-        out = bench.committed(FEW, "".join(sinks[name] for name in names), under,
+        out = bench.committed(shape, "".join(sinks[name] for name in names), under,
                               f"policies-{bench.number()}")
-        return total(FEW) / out["seconds"]
+        return total(shape) / out["seconds"]
 
     others = [name for name in sinks if name != stopped]
     values = bench.pairs(MANY_PAIRS, lambda: rate(sinks, policy),
