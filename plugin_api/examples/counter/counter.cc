@@ -27,6 +27,7 @@ class Counter {
     const std::filesystem::path path = json::parse(args.settings()).at("path").get<std::string>();
     path_ = std::filesystem::path(args.home()) / path;
     std::filesystem::create_directories(path_.parent_path());
+    if (Status status = lock_.Take(path_); !status.ok()) return status;
     stream_id_ = args.stream_id();
     epoch_ = args.epoch();
     Read();
@@ -56,7 +57,14 @@ class Counter {
   }
 
   Status Deliver(const Batch& batch) {
-    if (batch.height() <= document_.value("height", uint64_t{0})) return Status::Ok();
+    const uint64_t at = document_["height"];
+    if (batch.height() < at) return Status::Ok();
+    const sluice_digest& next_to = batch.height() == at ? batch.digest() : batch.previous_digest();
+    if (batch.height() > at + 1 || document_["digest"] != ToHex(View(next_to))) {
+      return Status::Fatal(path_.string() + ": height " + std::to_string(batch.height()) +
+                           " does not continue what it holds, height " + std::to_string(at));
+    }
+    if (batch.height() == at) return Status::Ok();
     json next = document_;
     for (const sluice_change& change : batch.changes()) {
       if (change.kind != SLUICE_CHANGE_SET && change.kind != SLUICE_CHANGE_DELETE) {
@@ -88,6 +96,7 @@ class Counter {
   }
 
   std::filesystem::path path_;
+  FileLock lock_;
   std::string stream_id_;
   uint64_t epoch_ = 0;
   json document_ = json::object();

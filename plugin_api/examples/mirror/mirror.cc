@@ -74,6 +74,7 @@ class Mirror {
   Status Start(const StartArgs& args, StartResult* result) {
     path_ = PathOf(args.home(), args.settings());
     std::filesystem::create_directories(path_.parent_path());
+    if (Status status = lock_.Take(path_); !status.ok()) return status;
     stream_id_ = args.stream_id();
     epoch_ = args.epoch();
     document_ = ReadFile(path_);
@@ -98,7 +99,14 @@ class Mirror {
   }
 
   Status Deliver(const Batch& batch) {
-    if (batch.height() <= document_.value("height", uint64_t{0})) return Status::Ok();
+    const uint64_t at = document_["height"];
+    if (batch.height() < at) return Status::Ok();
+    const sluice_digest& next_to = batch.height() == at ? batch.digest() : batch.previous_digest();
+    if (batch.height() > at + 1 || document_["digest"] != ToHex(View(next_to))) {
+      return Status::Fatal(path_.string() + ": height " + std::to_string(batch.height()) +
+                           " does not continue what it holds, height " + std::to_string(at));
+    }
+    if (batch.height() == at) return Status::Ok();
     json next = document_;
     for (const sluice_change& change : batch.changes()) {
       json& keys = next["state"][std::string(View(change.store))];
@@ -140,6 +148,7 @@ class Mirror {
   }
 
   std::filesystem::path path_;
+  FileLock lock_;
   std::string stream_id_;
   uint64_t epoch_ = 0;
   json document_ = json::object();

@@ -2,7 +2,8 @@
 //
 // Part of the C++ SDK: replaces a file as a whole and durably. For a sink that keeps what it holds
 // and where it stands in one file: a crash at any point leaves the one before or the one after,
-// never half of one, and never the state of one height with the position of another.
+// never half of one, and never the state of one height with the position of another. And keeps
+// other writers from it, with a lock.
 //
 //   if (Status status = ReplaceFile(path, text); !status.ok()) return status;
 //
@@ -11,6 +12,7 @@
 #define SLUICE_REPLACE_FILE_HPP_
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -66,6 +68,32 @@ inline Status ReplaceFile(const std::filesystem::path& path, std::string_view by
   if (folder_fd >= 0) internal::Close(folder_fd);
   return durable ? Status::Ok() : internal::FileFailed("sync the folder of", path.string());
 }
+
+// Keeps everybody else from a file from Take until it is destroyed: another process with a copy of
+// the node's home, or an older incarnation of this sink that was paused and wakes up. The lock is
+// on PATH.lock, because PATH itself is replaced.
+class FileLock {
+ public:
+  FileLock() = default;
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+  ~FileLock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  // Call it in Start. RETRY while somebody else holds it.
+  Status Take(const std::filesystem::path& path) {
+    const std::string beside = path.string() + ".lock";
+    if (fd_ < 0) fd_ = ::open(beside.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd_ < 0) return internal::FileFailed("create", beside);
+    if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) return Status::Ok();
+    if (errno != EWOULDBLOCK) return internal::FileFailed("lock", beside);
+    return Status::Retry(path.string() + " is in use: another process holds the lock on " + beside);
+  }
+
+ private:
+  int fd_ = -1;
+};
 
 }  // namespace sluice::sdk
 
