@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The contract, kept by the postgres sink on a real server."""
+
+import os
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration" / "postgres"))
+
+import postgres_server  # noqa: E402
+from contract_support import PLUGINS, ContractCase, run  # noqa: E402
+
+# The sink takes whole heights, and each setting has a default.
+NOT_CHECKED = ["acks.of_parts", "settings.missing_required_is_invalid"]
+
+
+class PostgresSink(ContractCase):
+    server = None
+
+    @classmethod
+    def setUpClass(cls):
+        why = postgres_server.why_not()
+        if why is not None:
+            if os.environ.get("CI"):
+                raise AssertionError(f"a server is needed in CI: {why}")
+            print(f"SKIPPED: {why}", file=sys.stderr)
+            raise unittest.SkipTest(why)
+        cls.server = postgres_server.PostgresServer()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.server is not None:
+            cls.server.close()
+
+    def kept(self, not_checked=(), **settings):
+        settings = {"conninfo": self.server.conninfo(), **settings}
+        self.assert_kept(run(PLUGINS / "postgres.so", settings), [*NOT_CHECKED, *not_checked])
+
+    def test_changes_and_state(self):
+        self.kept()
+
+    def test_changes_only(self):
+        self.kept(schema="changes_only", state=False)
+
+    def test_state_only(self):
+        self.kept(schema="state_only", changes=False)
+
+
+if __name__ == "__main__":
+    unittest.main()
