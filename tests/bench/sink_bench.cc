@@ -36,8 +36,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// A look at the status costs some microseconds, which the node under measurement lacks.
-constexpr std::chrono::milliseconds kLook{2};
+// A look at the status takes some time from the node that is measured; what this is late costs us.
+constexpr std::chrono::milliseconds kLook{5};
 constexpr std::chrono::minutes kPatience{10};
 
 double SecondsSince(TimePoint begin) {
