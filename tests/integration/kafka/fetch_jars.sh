@@ -1,17 +1,27 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Fetches the jars of a Kafka broker into build/servers/kafka/<version>, once.
-#   tests/integration/kafka/fetch_jars.sh [VERSION]
+# Fetches the jars of Kafka brokers into build/servers/kafka/<version>, each once.
+#   tests/integration/kafka/fetch_jars.sh [VERSION...]
+# Without a version: the one that tests run on (SLUICE_KAFKA_VERSION, or 4.1.1), and the older one that
+# SCRAM logins of Debian 12's librdkafka are tried on.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-version=${1:-4.1.1}
-libs=${SLUICE_SERVERS_DIR:-$here/../../../build/servers}/kafka/$version
-[ -f "$libs/complete" ] && exit 0
-echo "fetching the jars of Apache Kafka $version into $libs" >&2
-rm -rf "$libs.partial"
-mkdir -p "$libs.partial"
-mvn -B -q -f "$here/pom.xml" "-Dkafka.version=$version" dependency:copy-dependencies \
-  -DincludeScope=runtime "-DoutputDirectory=$libs.partial" >&2
-touch "$libs.partial/complete"
-rm -rf "$libs"
-mv "$libs.partial" "$libs"
+
+fetch() {
+  local version=$1
+  local libs=${SLUICE_SERVERS_DIR:-$here/../../../build/servers}/kafka/$version
+  [ ! -f "$libs/complete" ] || return 0
+  echo "fetching the jars of Apache Kafka $version into $libs" >&2
+  rm -rf "$libs.partial"
+  mkdir -p "$libs.partial"
+  mvn -B -q -f "$here/pom.xml" "-Dkafka.version=$version" dependency:copy-dependencies \
+    -DincludeScope=runtime "-DoutputDirectory=$libs.partial" >&2
+  touch "$libs.partial/complete"
+  rm -rf "$libs"
+  mv "$libs.partial" "$libs"
+}
+
+[ $# -gt 0 ] || set -- "${SLUICE_KAFKA_VERSION:-4.1.1}" 3.9.2
+for version in "$@"; do
+  fetch "$version"
+done

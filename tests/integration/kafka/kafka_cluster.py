@@ -5,6 +5,7 @@
 import base64
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -17,14 +18,16 @@ SOURCE = pathlib.Path(os.environ.get(
     "SLUICE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[3]))
 SERVERS = pathlib.Path(os.environ.get("SLUICE_SERVERS_DIR", SOURCE / "build" / "servers"))
 VERSION = os.environ.get("SLUICE_KAFKA_VERSION", "4.1.1")
+# The older one that is tried too.
+OLDER_VERSION = "3.9.2"
 # Much longer than anything takes: a deadline that is met means a hang, not a slow machine.
 DEADLINE_SECONDS = 300
 
 
-def missing():
+def missing(version=VERSION):
     """Why there can be no broker here, or None."""
-    if not (SERVERS / "kafka" / VERSION / "complete").exists():
-        return f"no jars of Kafka {VERSION} in {SERVERS}: ./run setup --with kafka"
+    if not (SERVERS / "kafka" / version / "complete").exists():
+        return f"no jars of Kafka {version} in {SERVERS}: ./run setup --with kafka"
     for program in ("java", "kcat"):
         if shutil.which(program) is None:
             return f"{program} is not installed: ./run setup --with kafka"
@@ -106,7 +109,7 @@ class Node:
             if self.cluster.formatter:
                 meta.unlink()
                 self.cluster.formatter(self)
-        libs = SERVERS / "kafka" / VERSION
+        libs = self.cluster.libs
         log = open(self.folder / "log", "ab")
         # A session of its own would outlive us; the same process group ends with the test's.
         self.process = subprocess.Popen(
@@ -152,7 +155,8 @@ class Cluster:
     """`extra`: further broker properties. `client`: librdkafka properties that kcat needs."""
 
     def __init__(self, nodes=1, protocol="PLAINTEXT", extra=None, client=None, jvm=(),
-                 formatter=None):
+                 formatter=None, version=VERSION):
+        self.libs = SERVERS / "kafka" / version
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-kafka-"))
         self.id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.protocol = protocol
@@ -169,9 +173,13 @@ class Cluster:
         return ",".join(node.address for node in self.nodes)
 
     def start(self):
-        for node in self.nodes:
-            node.start()
-        self.wait_ready()
+        try:
+            for node in self.nodes:
+                node.start()
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def wait_ready(self):
@@ -221,19 +229,45 @@ class Cluster:
             rows.append((int(partition), int(offset), key, int(size), named, value))
         return rows
 
-    def tool(self, main_class, *args, config=None):
-        """Runs one of Kafka's own tools on the cluster."""
-        more = ["--command-config", config] if config else []
+    def java(self, main_class, *args):
+        """Runs a class of the broker's jars; what it printed, and whether it succeeded."""
         done = subprocess.run(
             ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1",
              "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-             "-cp", f"{SERVERS / 'kafka' / VERSION}/*", main_class,
-             "--bootstrap-server", self.brokers, *more, *map(str, args)],
+             "-cp", f"{self.libs}/*", main_class, *map(str, args)],
             capture_output=True, timeout=DEADLINE_SECONDS)
-        if done.returncode != 0:
-            raise AssertionError(f"{main_class} {args}: {done.stdout.decode()}"
-                                 f"{done.stderr.decode()}")
-        return done.stdout.decode()
+        return done.stdout.decode() + done.stderr.decode(), done.returncode == 0
+
+    def tool(self, name, *args, config=None):
+        """Runs one of Kafka's own tools on the cluster: TopicCommand, ConfigCommand, …"""
+        more = ["--command-config", config] if config else []
+        out = ""
+        # Where a tool lives has changed between versions.
+        for package in ("org.apache.kafka.tools", "kafka.admin"):
+            out, done = self.java(f"{package}.{name}", "--bootstrap-server", self.brokers, *more,
+                                  *args)
+            if done:
+                return out
+            if "ClassNotFoundException" not in out:
+                break
+        raise AssertionError(f"{name} {args}: {out}")
+
+    def alter_topic(self, topic, setting):
+        self.tool("ConfigCommand", "--alter", "--entity-type", "topics", "--entity-name", topic,
+                  "--add-config", setting)
+
+    def transaction_state(self, transactional_id):
+        """"Ongoing", "CompleteAbort", …, as the coordinator has it."""
+        described = self.tool("TransactionsCommand", "describe", "--transactional-id",
+                              transactional_id)
+        header, values = [line.split("\t") for line in described.splitlines()[:2]]
+        return dict(zip((name.strip() for name in header), values))["TransactionState"].strip()
+
+    def leader(self, topic):
+        """The node that leads partition 0; of __transaction_state, here with one partition, that is
+        the coordinator of all transactions."""
+        listed = self.kcat("-L", "-t", topic).stdout.decode()
+        return self.nodes[int(re.search(r"partition 0, leader (\d+)", listed).group(1)) - 1]
 
     def topics(self):
         lines = self.kcat("-L").stdout.decode().splitlines()

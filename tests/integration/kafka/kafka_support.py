@@ -18,8 +18,8 @@ from sluice_home import Home, wait_until  # noqa: E402,F401  (for the tests)
 STORES = ["main", "orders"]
 
 
-def require_kafka():
-    why = kafka_cluster.missing()
+def require_kafka(version=kafka_cluster.VERSION):
+    why = kafka_cluster.missing(version)
     if why is None:
         return
     print(f"SKIPPED: {why}", flush=True)
@@ -199,6 +199,40 @@ class FollowingCase(KafkaCase):
             with open(path, "a") as file:
                 file.write("".join(json.dumps(block) + "\n" for block in blocks))
         return home, add
+
+    def opened(self, last, settings=None, first=10, **kwargs):
+        """A running node with the first blocks in Kafka: the home, its process, all blocks through
+        `last`, and the function that adds some of them."""
+        home, add = self.following(settings, **kwargs)
+        process = home.start()
+        blocks = make_blocks(1, last)
+        add(blocks[:first])
+        self.wait_height(home, first)
+        return home, process, blocks, add
+
+    def wait_sink(self, what, home, condition):
+        """Until the status of the sink is as wanted; that status."""
+        def look():
+            sink = self.status_of(home)
+            return sink if sink and condition(sink) else None
+        return wait_until(what, look)
+
+    def wait_error(self, home, *texts):
+        """Until the sink's last error has all the texts; the sink's status."""
+        return self.wait_sink(f"an error with {texts}", home, lambda sink: sink["last_error"] and all(
+            text in sink["last_error"]["text"] for text in texts))
+
+    def wait_refused(self, home, since):
+        """Until the sink has tried to reach a broker that is gone; `since`: the log before."""
+        wait_until("a refused connection",
+                   lambda: "Connection refused" in home.log()[len(since):])
+
+    def finish(self, home, process, blocks):
+        """All of it arrives, just once, and is what the stores hold."""
+        self.wait_height(home, len(blocks))
+        self.stop(process)
+        self.assertHolds(home, blocks)
+        self.assertEqualInKafka(home)
 
     def status_of(self, home):
         status = home.running_status()

@@ -11,8 +11,8 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from kafka_cluster import SOURCE, Cluster  # noqa: E402
-from kafka_support import (KafkaCase, changes_of, expected_changes, make_blocks,  # noqa: E402
-                           require_kafka)
+from kafka_support import (FollowingCase, KafkaCase, changes_of,  # noqa: E402
+                           expected_changes, make_blocks, require_kafka, toml, wait_until)
 
 
 def setUpModule():
@@ -196,7 +196,6 @@ class Topics(KafkaCase):
         self.assertDone(first.replay(make_blocks(1, 10)))
         text = (first.path / "config" / "app.toml").read_text()
         second = dict(first.settings, topic=first.stream + "-second")
-        from kafka_support import toml
         first.configure(text + f"""
 [sinks.second]
 plugin = "kafka"
@@ -207,16 +206,75 @@ settings = {toml(second)}
         self.assertEqualInKafka(first)
 
 
-class WithoutTransactions(KafkaCase):
+class WithoutTransactions(FollowingCase):
     def test_at_least_once_and_said_so(self):
-        home = self.home({"transactions": False})
-        blocks = make_blocks(1, 30)
-        outcome = self.assertDone(home.replay(blocks[:12]))
-        self.assertIn("at least once", outcome.err)
-        self.assertDone(home.replay(blocks))
+        home, process, blocks, add = self.opened(30, {"transactions": False}, first=12)
+        self.assertIs(self.status_of(home)["at_least_once"], True)
+        said = "orders is at least once: after a crash its readers may see heights again"
+        self.assertIn(said, home.run("status").out)
+        self.assertIn("at least once", home.log())
+        process.kill()
+        process.wait()
+        process = home.start()
+        add(blocks[12:])
+        self.wait_height(home, 30)
+        self.stop(process)
         rows = changes_of(self.cluster.read(home.stream))
         self.assertEqual(sorted(set(rows)), expected_changes(blocks))
         self.assertEqualInKafka(home)
+
+    def test_with_transactions_nothing_of_the_kind_is_said(self):
+        home, process, _, _ = self.opened(12)
+        self.assertIs(self.status_of(home)["at_least_once"], False)
+        self.assertNotIn("at least once", home.run("status").out)
+        self.stop(process)
+
+
+class Metrics(FollowingCase):
+    def metrics(self, home):
+        return (self.status_of(home) or {}).get("metrics", {})
+
+    def test_librdkafkas_statistics_are_in_the_status_and_go_on_over_instances(self):
+        home, process, blocks, add = self.opened(40, {"producer": {
+            "statistics.interval.ms": "100"}}, sink='ack_timeout = "2s"')
+        # A record a change, and positions.
+        least = len(expected_changes(blocks[:10]))
+        wait_until("messages", lambda: self.metrics(home).get("messages_sent", 0) > least)
+        wait_until("round trips", lambda: self.metrics(home)["broker_rtt_p99_micros"] > 0)
+        metrics = self.metrics(home)
+        self.assertEqual(metrics["brokers_up"], 1, metrics)
+        self.assertGreaterEqual(metrics["connects"], 1, metrics)
+        self.assertGreater(metrics["message_bytes_sent"], 0, metrics)
+        self.assertEqual(metrics["queued_messages"], 0, metrics)
+
+        node = self.cluster.nodes[0]
+        node.pause()
+        add(blocks[10:20])
+        self.wait_sink("a new instance", home, lambda sink: sink["lifecycle"] == "repairing")
+        node.resume()
+        self.wait_height(home, 20)
+        wait_until("the new instance's messages",
+                   lambda: self.metrics(home)["messages_sent"] > metrics["messages_sent"] + least)
+        add(blocks[20:])
+        self.finish(home, process, blocks)
+
+
+class ReadyConfiguration(KafkaCase):
+    def test_it_streams_as_it_is(self):
+        home = self.home()
+        text = (SOURCE / "configs" / "kafka.toml").read_text()
+        for mine, here in (("127.0.0.1:9092", self.cluster.brokers), ('"shop', f'"{home.stream}')):
+            self.assertIn(mine, text)
+            text = text.replace(mine, here)
+        home.configure(text)
+        blocks = make_blocks(1, 30)
+        self.assertDone(home.replay(blocks))
+        for store in ("main", "orders"):
+            expected = expected_changes(blocks, store)
+            rows = self.cluster.read_settled(f"{home.stream}.{store}", len(expected))
+            self.assertEqual(sorted(changes_of(rows, plain_keys=True)), expected)
+        report = self.assertDone(home.run("verify", "--sink", "events", "--json")).json()
+        self.assertTrue(report["equal"], report)
 
 
 class Settings(KafkaCase):

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Kafka sink on three brokers with min.insync.replicas = 2: a leader killed, then a second one."""
+"""The Kafka sink on three brokers with min.insync.replicas = 2: a leader killed, then a second one;
+the coordinator killed in a transaction."""
 
 import os
-import re
 import sys
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from kafka_cluster import Cluster  # noqa: E402
-from kafka_support import FollowingCase, KafkaCase, make_blocks, require_kafka  # noqa: E402
+from kafka_support import FollowingCase, KafkaCase, require_kafka  # noqa: E402
 
 
 def setUpModule():
@@ -24,37 +23,41 @@ def tearDownModule():
 
 
 class ThreeNodes(FollowingCase):
-    def leader(self, topic):
-        listed = self.cluster.kcat("-L", "-t", topic).stdout.decode()
-        number = int(re.search(r"partition 0, leader (\d+)", listed).group(1))
-        return self.cluster.nodes[number - 1]
-
     def test_leaders_killed_one_after_the_other(self):
         # The policy waits for as long as too few replicas are there.
-        home, add = self.following({"replication": 3}, commit='on_failure = "wait"')
-        process = home.start()
-        blocks = make_blocks(1, 60)
-        add(blocks[:20])
-        self.wait_height(home, 20)
-
-        first = self.leader(home.stream)
+        home, process, blocks, add = self.opened(
+            60, {"replication": 3}, first=20, commit='on_failure = "wait"',
+            sink='ack_timeout = "5s"')
+        first = self.cluster.leader(home.stream)
         first.kill()
         add(blocks[20:40])
         self.wait_height(home, 40)  # two replicas are enough
 
-        second = self.leader(home.stream)
+        second = self.cluster.leader(home.stream)
         second.kill()
         add(blocks[40:])
-        time.sleep(5)  # nothing may happen meanwhile, which no condition can tell
-        self.assertEqual(self.status_of(home)["watermark"], 40)
+        sink = self.wait_sink("one replica is not enough", home,
+                              lambda sink: sink["lifecycle"] == "repairing")
+        self.assertEqual(sink["watermark"], 40)
 
         first.start()
         second.start()
         self.cluster.wait_ready()
+        self.finish(home, process, blocks)
+
+    def test_the_coordinator_is_killed_and_another_takes_over(self):
+        home, process, blocks, add = self.opened(
+            60, {"replication": 3, "linger": "5s"}, first=20, commit='on_failure = "wait"')
+        add(blocks[20:21])
+        self.wait_open_transaction(home, 21)
+        coordinator = self.cluster.leader("__transaction_state")
+        coordinator.kill()
+        add(blocks[21:])
         self.wait_height(home, 60)
-        self.stop(process)
-        self.assertHolds(home, blocks)
-        self.assertEqualInKafka(home)
+        self.assertNotEqual(self.cluster.leader("__transaction_state"), coordinator)
+        coordinator.start()
+        self.cluster.wait_ready()
+        self.finish(home, process, blocks)
 
 
 if __name__ == "__main__":
