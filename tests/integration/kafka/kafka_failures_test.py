@@ -196,6 +196,7 @@ class ForgottenIds(FollowingCase):
             "TransactionsCommand", "list"))
         add(blocks[10:])
         self.finish(home, process, blocks)
+        self.assertIn("INVALID_PRODUCER_ID_MAPPING", home.log())
 
 
 if __name__ == "__main__":
