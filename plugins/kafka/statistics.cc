@@ -48,8 +48,10 @@ void Statistics::Take(std::string_view text) {
   int64_t round_trip = 0, waited = 0;
   for (const json& broker : *brokers) {
     if (!broker.is_object()) continue;
-    // The bootstrap addresses and the coordinator have entries of their own.
-    if (Is(broker, "source", "learned") && Is(broker, "state", "UP")) ++up;
+    // A bootstrap address has no number before it is known who answers there; the coordinator has
+    // an entry of its own beside its broker's.
+    const bool is_member = Number(broker, "nodeid") >= 0 && !Is(broker, "source", "logical");
+    if (is_member && Is(broker, "state", "UP")) ++up;
     connects += Number(broker, "connects");
     disconnects += Number(broker, "disconnects");
     retries += Number(broker, "txretries");

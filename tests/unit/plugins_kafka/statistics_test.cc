@@ -47,7 +47,7 @@ std::string Document(int messages, int connects) {
   return R"({"name":"rdkafka#producer-1","type":"producer","msg_cnt":3,"msg_size":120,"tx":9,"txmsgs":)" +
          std::to_string(messages) +
          R"(,"txmsg_bytes":4000,"brokers":{"a:9092/bootstrap":{"nodeid":-1,"source":"configured","state":"UP","connects":1,"rtt":{"p99":90}},)"
-         R"("a:9092/1":{"nodeid":1,"source":"learned","state":"UP","txretries":2,"txerrs":1,"req_timeouts":4,"disconnects":5,"connects":)" +
+         R"("a:9092/1":{"nodeid":1,"source":"configured","state":"UP","txretries":2,"txerrs":1,"req_timeouts":4,"disconnects":5,"connects":)" +
          std::to_string(connects) +
          R"(,"rtt":{"avg":400,"p99":700},"int_latency":{"p99":31}},)"
          R"("b:9092/2":{"nodeid":2,"source":"learned","state":"DOWN","rtt":{"p99":0}},)"
