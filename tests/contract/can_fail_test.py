@@ -53,7 +53,6 @@ FAULTY = {
     "resumes_foreign": ["resume.where_it_stands"],
     "resumes_other_digest": ["resume.where_it_stands"],
     "unknown_status": ["acks.of_single_heights"],
-    "throws_in_deliver": ["acks.of_single_heights"],
 }
 
 # What each of these says of itself: what is wrong with it.

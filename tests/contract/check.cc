@@ -93,7 +93,10 @@ Result<std::unique_ptr<Incarnation>> CheckContext::Open(const History& history,
     SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<Incarnation> made, StartNew(options, place_.ack_limit));
     Status status = made->ResumeAndAttach(history);
     if (status.ok()) return made;
-    if (status.code() != StatusCode::kRetry || Now() >= until) return Error(std::move(status));
+    // As the node: another instance is begun, but for what that would not change.
+    const bool again = status.code() == StatusCode::kRetry || status.code() == StatusCode::kFatal ||
+                       status.code() == StatusCode::kCancelled;
+    if (!again || Now() >= until) return Error(std::move(status));
     made.reset();
     std::this_thread::sleep_for(kStartAgain);
   }

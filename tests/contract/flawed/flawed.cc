@@ -120,13 +120,10 @@ class Flawed {
   }
 
   Status Resume(Position* position) {
-    if (Has("resumes_from_memory")) {
-      SetPosition(document_, position);
-      return Status::Ok();
-    }
+    if (Has("resumes_from_memory")) SetPosition(document_, position);
     document_ = ReadDocument(path_);
     group_ = 0;
-    SetPosition(document_, position);
+    if (!Has("resumes_from_memory")) SetPosition(document_, position);
     return Status::Ok();
   }
 
