@@ -252,10 +252,12 @@ Fault Open(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
   auto connection = std::make_unique<Connection>(wakeup, nullptr);
   if (Fault fault = connection->Open(settings.conninfo, "sluice verify"); !fault.ok()) return fault;
   // One snapshot for position and rows. Rows come in the order of an index, not of a sort that
-  // would write all of them to the server's disk first.
+  // would write all of them to the server's disk first; and heights and changes are merged, not
+  // the changes read again for each height, which a planner without statistics takes for cheap.
   Fault fault = connection->Execute(
       "SET search_path = pg_catalog; SET standard_conforming_strings = on; SET jit = off;"
-      " SET enable_hashjoin = off; SET enable_sort = off; SET statement_timeout = 0;"
+      " SET enable_hashjoin = off; SET enable_sort = off; SET enable_nestloop = off;"
+      " SET statement_timeout = 0;"
       " SET idle_in_transaction_session_timeout = 0;"
       " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   GuardRow guard;
