@@ -87,7 +87,15 @@ bool JournalRoom::GiveUpSinks(Height committed, const Gate& gate) {
   for (size_t i = 0; i < sinks.size(); ++i) {
     if (!sinks[i].lost && sinks[i].pin() == lowest) given_up.push_back(i);
   }
-  if (!CanHoldWithout(gate.settings().policy, gate.Votes(sinks), given_up)) return false;
+  // Who is under retry could still come, which is no reason to give up one that may be the last to
+  // come: only sinks that are at work replace another for good.
+  std::vector<SinkVote> votes = gate.Votes(sinks);
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    const bool at_work =
+        sinks[i].availability == SinkAvailability::kAvailable && sinks[i].reason.empty();
+    if (!at_work) votes[i].availability = SinkAvailability::kGone;
+  }
+  if (!CanHoldWithout(gate.settings().policy, votes, given_up)) return false;
   for (size_t sink : given_up) {
     LogError("commit",
              "sink {} is lost: it is at {}, the journal's cap is reached at height {}, and the "

@@ -187,6 +187,24 @@ TEST_F(PipelineJournal, ASinkThatNobodyCouldReplaceStopsIntakeAndIsNotLost) {
   EXPECT_TRUE(tracker_->IsLost(SinkName("c")));
 }
 
+TEST_F(PipelineJournal, ASinkThatIsOnlyTriedAgainReplacesNone) {
+  settings_.journal_max_blocks = 10;
+  settings_.gate.level = AckLevel::kReceived;
+  Start("1 of (a, b)", {"a", "b"});
+  delivery_->AckByItself("a", AckLevel::kReceived);
+  delivery_->AckByItself("b");
+  tracker_->SetAvailability(SinkName("b"), SinkAvailability::kAvailable, "connection refused");
+  TakeBeside(60);
+  ASSERT_TRUE(Blocked("sink a is at 0"));
+  EXPECT_FALSE(AnyLost());
+  tracker_->SetAvailability(SinkName("b"), SinkAvailability::kAvailable, "");
+  EXPECT_EQ(JoinIntake(), Status::Ok());
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(60);
+  EXPECT_TRUE(tracker_->IsLost(SinkName("a")));
+  EXPECT_FALSE(tracker_->IsLost(SinkName("b")));
+}
+
 TEST_F(PipelineJournal, ASinkThatDegradeLeftOutIsLostToo) {
   settings_.journal_max_blocks = 10;
   settings_.gate.on_failure = OnFailure::kDegrade;
