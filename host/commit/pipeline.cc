@@ -177,6 +177,26 @@ Status Pipeline::result() const {
   return result_;
 }
 
+// Under mutex_. A sink that could still come is no reason: the policy waits for it.
+std::string Pipeline::WhyNotReady(const PipelineStatus& status) const {
+  if (ended_) return result_.ok() ? "stopped" : result_.message();
+  if (stopping_ || intake_stopped_) return "stopping";
+  if (!running_) return "starting";
+  if (!status.blocked.empty()) return status.blocked;
+  if (degraded_) return {};  // goes on without the sinks that are missing
+  std::vector<SinkVote> votes;
+  const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
+  for (const AckTracker::Sink& sink : sinks) votes.push_back({Height(), sink.availability, false});
+  const Decision decision =
+      Decide(settings_.gate.policy, Height(1), votes, TimePoint(), TimePoint::max());
+  if (decision.verdict != Verdict::kUnsatisfiable) return {};
+  std::string who;
+  for (size_t sink : decision.waiting_on) {
+    who += fmt::format("{}{}", who.empty() ? "" : ", ", sinks[sink].name);
+  }
+  return fmt::format("policy \"{}\" cannot hold without {}", settings_.gate.policy.text, who);
+}
+
 PipelineStatus Pipeline::status() const {
   PipelineStatus status;
   const std::string space_blocked = writer_.blocked();
@@ -189,8 +209,9 @@ PipelineStatus Pipeline::status() const {
   status.blocked = !space_blocked.empty()      ? space_blocked
                    : !reserve_blocked_.empty() ? reserve_blocked_
                                                : intake_blocked_;
-  status.gate_p50_seconds = gate_wait_.QuantileSeconds(0.5);
-  status.gate_p99_seconds = gate_wait_.QuantileSeconds(0.99);
+  status.not_ready = WhyNotReady(status);
+  status.gate_p50_seconds = counters_.gate_wait.QuantileSeconds(0.5);
+  status.gate_p99_seconds = counters_.gate_wait.QuantileSeconds(0.99);
   return status;
 }
 
@@ -245,7 +266,10 @@ Status Pipeline::TryTurn(Turn* turn) {
   bool mended = false;
   SLUICE_RETURN_IF_ERROR(writer_.Mend(&mended));
   Plan plan = MakePlan(Now());
-  if (plan.halt) return Status(StatusCode::kHalted, *plan.halt);
+  if (plan.halt) {
+    counters_.CountPolicyFailure(OnFailure::kHalt);
+    return Status(StatusCode::kHalted, *plan.halt);
+  }
   if (plan.empty() && !MakeRoom(&plan)) {
     *turn = {Turn::Kind::kNothingToDo, plan.look_again_at};
     return Status::Ok();
@@ -290,6 +314,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
     GateStep step = gate_.Step(height, front.delivered_at, sinks, now);
     if (!step.reason.empty() && step.kind != GateStep::Kind::kHalt) {
       LogWarn(kComponent, "{}; on_failure decides", step.reason);
+      counters_.CountPolicyFailure(settings_.gate.on_failure);
     }
     if (step.kind == GateStep::Kind::kHalt) {
       // What the gate has let through before is committed first; the halt comes again at once.
@@ -303,6 +328,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
       break;
     }
     if (!step.missing.empty()) {
+      counters_.unacked_commits.fetch_add(1, std::memory_order_relaxed);
       UnackedRange range = degraded.Record(height, step.missing, WallNanos());
       std::vector<UnackedRange>& records = plan->group.unacked;
       if (records.size() > healed_count && records.back().first == range.first) records.pop_back();
@@ -310,7 +336,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
       plan->group.force_sync = true;  // a decision to degrade is durable before it is answered
     }
     Failpoint("commit.s4.after", height.value());
-    gate_wait_.Record(now - front.delivered_at);
+    counters_.gate_wait.Record(now - front.delivered_at);
     plan->commits.push_back(std::move(front.block));
     at_gate_.pop_front();
   }
@@ -406,7 +432,9 @@ Status Pipeline::Execute(Plan* plan) {
       plan->commits.empty() ? 0 : plan->commits.front().change_set->height().value();
   if (first_journal != 0) Failpoint("commit.s1.before", first_journal);
   if (first_commit != 0) Failpoint("commit.s5.before", first_commit);
+  const TimePoint begun_at = Now();
   SLUICE_RETURN_IF_ERROR(writer_.Write(&plan->group));
+  if (plan->group.sync || plan->group.force_sync) counters_.sync_time.Record(Now() - begun_at);
   if (first_journal != 0) Failpoint("commit.s1.after", first_journal);
   if (first_commit != 0) Failpoint("commit.s5.after", first_commit);
   watermarks_to_store_.clear();
@@ -415,11 +443,13 @@ Status Pipeline::Execute(Plan* plan) {
 
 // S2 and S6: what the batch has made true is told.
 void Pipeline::Finished(Plan* plan) {
+  const TimePoint now = Now();
   Height committed = committed_;
   for (const SealedBlock& block : plan->commits) {
     committed = block.change_set->height();
     Failpoint("commit.s6.before", committed.value());
     on_committed_(block);
+    if (block.sealed_at != TimePoint()) counters_.commit_time.Record(now - block.sealed_at);
     Failpoint("commit.s6.after", committed.value());
   }
   // A synced batch makes all before it in the log durable, itself included.

@@ -34,11 +34,11 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/latency_histogram.h"
 #include "base/status.h"
 #include "commit/ack_tracker.h"
 #include "commit/gate.h"
 #include "commit/journal_room.h"
+#include "commit/pipeline_counters.h"
 #include "commit/store_writer.h"
 #include "store/database.h"
 #include "store/executor.h"
@@ -71,7 +71,8 @@ struct PipelineStatus {
   std::vector<UnackedRange> unacked_ranges;
   double gate_p50_seconds = 0;
   double gate_p99_seconds = 0;
-  std::string blocked;  // why no block is taken, or empty
+  std::string blocked;    // why no block is taken, or empty
+  std::string not_ready;  // why a block that comes now would not commit, or empty
 };
 
 class Pipeline {
@@ -118,6 +119,7 @@ class Pipeline {
   Status result() const;
 
   PipelineStatus status() const;
+  const PipelineCounters& counters() const { return counters_; }
 
  private:
   struct Waiting {
@@ -156,6 +158,7 @@ class Pipeline {
   void End(Status result);
   void Wake();
   void OnSinkNews();
+  std::string WhyNotReady(const PipelineStatus& status) const;
   void WaitForWake(std::optional<TimePoint> until);
   bool WroteAll();
 
@@ -199,7 +202,7 @@ class Pipeline {
   TimePoint next_disk_check_{};
   bool disk_low_ = false;
 
-  LatencyHistogram gate_wait_;
+  PipelineCounters counters_;
   std::thread thread_;
 };
 

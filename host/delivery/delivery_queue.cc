@@ -132,12 +132,13 @@ void DeliveryQueue::Load(Height height, std::shared_ptr<const ChangeSet> change_
   Hold(entry, std::move(change_set));
 }
 
-DeliveryQueue::Begun DeliveryQueue::Begin(Height height) {
+DeliveryQueue::Begun DeliveryQueue::Begin(Height height, TimePoint now) {
   Entry* entry = Find(height);
   SLUICE_CHECK(entry != nullptr && entry->change_set != nullptr &&
                    (entry->state == State::kAwaiting || entry->state == State::kParked),
                "only what Next gave, and what is loaded, is delivered");
   entry->state = State::kInFlight;
+  entry->begun_at = now;
   entry->attempt = settings_.parallel ? entry->attempt + 1 : generation_;
   ++in_flight_;
   in_flight_bytes_ += entry->bytes;
@@ -169,7 +170,7 @@ std::optional<TimePoint> DeliveryQueue::ParkedUntil() const {
 
 // --- what comes back ---------------------------------------------------------------------------
 
-bool DeliveryQueue::Ack(const AckRange& ack) {
+bool DeliveryQueue::Ack(const AckRange& ack, TimePoint now) {
   if (ack.first == Height() && settings_.parallel) {
     ++refused_count_;
     return false;
@@ -207,6 +208,7 @@ bool DeliveryQueue::Ack(const AckRange& ack) {
     entry->acked_level = level;
     moved = true;
     if (level == settings_.level) {
+      if (settings_.ack_time != nullptr) settings_.ack_time->Record(now - entry->begun_at);
       LeaveFlight(entry, State::kInFlight);
       Release(entry);
       entry->state = State::kAcked;

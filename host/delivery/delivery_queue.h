@@ -30,6 +30,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/latency_histogram.h"
 #include "base/types.h"
 #include "delivery/retry.h"
 #include "model/change_set.h"
@@ -47,6 +48,7 @@ class DeliveryQueue {
     uint64_t max_in_flight = 1024;  // heights
     uint64_t bytes_max = 64 << 20;  // queued and in flight together
     RetrySettings retry;
+    LatencyHistogram* ack_time = nullptr;  // from Begin to the ack at `level`, where it is counted
   };
 
   // The sink holds everything up to `base`; the journal everything up to `newest`.
@@ -73,7 +75,7 @@ class DeliveryQueue {
     Height newest_height;  // that could be delivered now
   };
   // The height that Next gave is in flight from here on.
-  Begun Begin(Height height);
+  Begun Begin(Height height, TimePoint now);
   // When a parked height may be delivered, if any: the earliest.
   std::optional<TimePoint> ParkedUntil() const;
 
@@ -84,7 +86,7 @@ class DeliveryQueue {
     Height last;
     AckLevel level = AckLevel::kReceived;
   };
-  bool Ack(const AckRange& ack);
+  bool Ack(const AckRange& ack, TimePoint now);
   // The height was not taken; no attempt.
   void Busy(Height height, Attempt attempt);
   struct Failed {
@@ -130,6 +132,7 @@ class DeliveryQueue {
     Height safepoint;
     TimePoint parked_until{};
     TimePoint queued_at{};
+    TimePoint begun_at{};  // of the last attempt
     std::shared_ptr<const ChangeSet> change_set;
   };
 

@@ -50,7 +50,7 @@ class SinkDelivery::Reader final : public InstanceListener {
 
   void OnAck(const AckReport& ack) override {
     if (!owner_->queue_) return;
-    if (owner_->queue_->Ack({ack.attempt, ack.first, ack.last, ack.level})) {
+    if (owner_->queue_->Ack({ack.attempt, ack.first, ack.last, ack.level}, Now())) {
       owner_->last_progress_ = Now();
     }
   }
@@ -153,6 +153,7 @@ bool SinkDelivery::Open(SinkInstance* instance, const StartResult& started, cons
   queue.max_in_flight = std::max<uint64_t>(settings_.max_in_flight, 1);
   queue.bytes_max = settings_.queue_bytes;
   queue.retry = settings_.retry;
+  queue.ack_time = &settings_.counters->ack_time;
   Lock lock(mutex_);
   started_ = started;
   can_resume_ = instance->can_resume();
@@ -274,9 +275,9 @@ bool SinkDelivery::ReadBack(Lock* lock, Height height) {
 bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
                               const DeliveryQueue::Deliverable& next) {
   const Height height = next.height;
-  const DeliveryQueue::Begun begun = queue_->Begin(height);
   delivering_ = height;
   delivering_since_ = Now();
+  const DeliveryQueue::Begun begun = queue_->Begin(height, delivering_since_);
   if (queue_->in_flight() == 1) last_progress_ = delivering_since_;
   const bool wake = !watched_ && settings_.ack_timeout > Duration::zero();
   if (wake) watched_ = true;
@@ -304,6 +305,7 @@ bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
 
   lock->lock();
   delivering_.reset();
+  if (status.ok() || status.code() == StatusCode::kPending) CountDelivered(*delivery.change_set);
   ApplyResult(height, begun.attempt, ready_before, status);
   const bool watch_busy = busy_ && !watched_ && settings_.stalled_after > Duration::zero();
   if (watch_busy) watched_ = true;
@@ -317,11 +319,21 @@ bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
   return true;
 }
 
+void SinkDelivery::CountDelivered(const ChangeSet& change_set) {
+  SinkCounters& counters = *settings_.counters;
+  counters.delivered_blocks.fetch_add(1, std::memory_order_relaxed);
+  counters.delivered_changes.fetch_add(change_set.changes().size(), std::memory_order_relaxed);
+  counters.delivered_bytes.fetch_add(change_set.canonical().size(), std::memory_order_relaxed);
+}
+
 void SinkDelivery::ApplyResult(Height height, Attempt attempt, uint64_t ready_before,
                                const Status& status) {
   switch (status.code()) {
     case StatusCode::kOk:
-      if (queue_->Ack({attempt, height, height, started_.level})) last_progress_ = Now();
+      if (const TimePoint now = Now();
+          queue_->Ack({attempt, height, height, started_.level}, now)) {
+        last_progress_ = now;
+      }
       return;
     case StatusCode::kPending:
       return;
@@ -349,6 +361,7 @@ void SinkDelivery::ApplyFailed(Height height, Attempt attempt, const Status& sta
   // Cancelled because it is being stopped: nothing to say, nothing to try again.
   if (!failed || stopping_) return;
   last_error_ = HeightError{WallNanos(), status};
+  settings_.counters->CountError(status.code());
   ask_again_ = can_resume_ && (started_.capabilities & kCapabilityParallel) == 0;
   if (failed->exhausted) {
     FailLocked(SinkFault::kExhausted, status.WithContext(fmt::format("height {} failed {} times",

@@ -30,6 +30,7 @@
 #include "delivery/call_watch.h"
 #include "delivery/delivery_queue.h"
 #include "delivery/ports.h"
+#include "delivery/sink_counters.h"
 #include "delivery/sink_failure.h"
 #include "plugin/ack_channel.h"
 #include "plugin/sink_instance.h"
@@ -51,6 +52,7 @@ class SinkDelivery {
     uint64_t max_in_flight = 1024;
     uint64_t queue_bytes = 64 << 20;
     RetrySettings retry;
+    std::shared_ptr<SinkCounters> counters;
   };
 
   // `wake`: called without locks when a failure has been noted, or a deadline has to be watched.
@@ -116,6 +118,7 @@ class SinkDelivery {
   // the thread has been abandoned.
   bool DeliverOne(Lock* lock, SinkInstance* instance, const DeliveryQueue::Deliverable& next);
   bool ReadBack(Lock* lock, Height height);
+  void CountDelivered(const ChangeSet& change_set);
   void ApplyResult(Height height, Attempt attempt, uint64_t ready_before, const Status& status);
   void ApplyFailed(Height height, Attempt attempt, const Status& status, Duration asked);
   bool Reconcile(Lock* lock, SinkInstance* instance);

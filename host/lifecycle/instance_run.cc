@@ -48,9 +48,11 @@ SinkFault FaultOf(AttachOutcome outcome) {
 }  // namespace
 
 InstanceRun::InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
+                         std::shared_ptr<SinkCounters> counters,
                          std::shared_ptr<PluginMetrics> metrics, std::function<void()> wake)
     : settings_(settings),
       environment_(environment),
+      counters_(std::move(counters)),
       component_(fmt::format("sink {}", settings.name)),
       metrics_(std::move(metrics)),
       wake_(std::move(wake)),
@@ -109,6 +111,7 @@ bool InstanceRun::Create() {
   delivery.max_in_flight = settings_.max_in_flight;
   delivery.queue_bytes = settings_.queue_bytes;
   delivery.retry = settings_.retry;
+  delivery.counters = counters_;
   auto made = std::make_unique<SinkDelivery>(std::move(delivery), environment_.journal,
                                              environment_.observer, &watch_, wake_);
   {

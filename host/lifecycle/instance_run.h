@@ -30,9 +30,10 @@ namespace sluice {
 class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
  public:
   // `wake`: called on any thread, without locks, when phase or failure have changed; must not
-  // block. `metrics`: of the sink, over all its instances.
+  // block. `counters`, `metrics`: of the sink, over all its instances.
   InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
-              std::shared_ptr<PluginMetrics> metrics, std::function<void()> wake);
+              std::shared_ptr<SinkCounters> counters, std::shared_ptr<PluginMetrics> metrics,
+              std::function<void()> wake);
   ~InstanceRun();
 
   // Starts the thread. Once.
@@ -81,6 +82,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   // Set in the constructor.
   const SinkSettings settings_;
   const SinkEnvironment environment_;
+  const std::shared_ptr<SinkCounters> counters_;
   const std::string component_;
   const std::shared_ptr<PluginMetrics> metrics_;
   const std::function<void()> wake_;

@@ -112,6 +112,7 @@ class SinkLoop::Impl {
   }
 
   SinkStatus status() const;
+  const SinkCounters& counters() const { return *counters_; }
 
  private:
   void Control();
@@ -129,6 +130,7 @@ class SinkLoop::Impl {
   const SinkEnvironment environment_;
   const std::string component_;
   const LifecycleSettings step_settings_;
+  const std::shared_ptr<SinkCounters> counters_ = std::make_shared<SinkCounters>();
   const std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();
   const std::shared_ptr<PluginMetrics> metrics_ = std::make_shared<PluginMetrics>();
 
@@ -160,7 +162,9 @@ class SinkLoop::Impl {
 
 void SinkLoop::Impl::Control() {
   for (;;) {
-    const TimePoint look_again_at = Round(Now());
+    const TimePoint begun_at = Now();
+    const TimePoint look_again_at = Round(begun_at);
+    counters_->loop_time.Record(Now() - begun_at);
     {
       std::lock_guard lock(mutex_);
       if (finished_) break;
@@ -194,6 +198,7 @@ TimePoint SinkLoop::Impl::Round(TimePoint now) {
       std::lock_guard lock(mutex_);
       before = state_;
       if (observed.failure) {
+        counters_->CountError(observed.failure->status.code());
         last_error_ = {WallNanos(), std::string(StatusCodeName(observed.failure->status.code())),
                        observed.failure->status.message()};
       }
@@ -244,7 +249,7 @@ void SinkLoop::Impl::Act(LifecycleAction action, TimePoint now) {
     case LifecycleAction::kNone:
       return;
     case LifecycleAction::kBegin: {
-      auto run = std::make_shared<InstanceRun>(settings_, environment_, metrics_,
+      auto run = std::make_shared<InstanceRun>(settings_, environment_, counters_, metrics_,
                                                [signal = signal_] { signal->Set(); });
       {
         std::lock_guard lock(mutex_);
@@ -423,5 +428,6 @@ void SinkLoop::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
 void SinkLoop::RequestStop(Duration drain_timeout) { impl_->RequestStop(drain_timeout); }
 bool SinkLoop::Join(TimePoint deadline) { return impl_->Join(deadline); }
 SinkStatus SinkLoop::status() const { return impl_->status(); }
+const SinkCounters& SinkLoop::counters() const { return impl_->counters(); }
 
 }  // namespace sluice

@@ -22,6 +22,7 @@
 #include "base/types.h"
 #include "delivery/ports.h"
 #include "delivery/retry.h"
+#include "delivery/sink_counters.h"
 #include "model/change_set.h"
 #include "plugin/plugin_library.h"
 #include "plugin/plugin_metrics.h"
@@ -99,6 +100,7 @@ class SinkLoop {
   bool Join(TimePoint deadline);
 
   SinkStatus status() const;
+  const SinkCounters& counters() const;
 
  private:
   class Impl;

@@ -166,6 +166,7 @@ Result<SealedBlock> Executor::Execute(Block&& block) {
                     "check that both are of a release that the other knows",
                     height, sealed.change_set->digest().ToHex(), block.expected_digest->ToHex()));
   }
+  sealed.sealed_at = Now();
   state_->height = height;
   state_->digest = sealed.change_set->digest();
   std::lock_guard lock(state_->mutex);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "model/block.h"
 #include "model/change_set.h"
@@ -29,6 +30,7 @@ struct SealedBlock {
   std::shared_ptr<const ChangeSet> change_set;
   std::shared_ptr<const BlockOverlay> overlay;
   DriverPosition position;
+  TimePoint sealed_at{};  // the epoch of the clock: by an earlier run of the node
   uint64_t transaction_count = 0;
   uint64_t failed_transaction_count = 0;
 };

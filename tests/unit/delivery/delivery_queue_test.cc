@@ -44,7 +44,7 @@ class DeliveryQueueTest : public testing::Test {
         continue;
       }
       EXPECT_EQ(next->change_set->height(), next->height);
-      const DeliveryQueue::Begun begun = queue_->Begin(next->height);
+      const DeliveryQueue::Begun begun = queue_->Begin(next->height, now_);
       attempts_[next->height.value()] = begun.attempt;
       newest_said_ = begun.newest_height.value();
       sent += (sent.empty() ? "" : " ") + std::to_string(next->height.value());
@@ -56,7 +56,7 @@ class DeliveryQueueTest : public testing::Test {
   }
   bool AckRange(uint64_t first, uint64_t last, Attempt attempt,
                 AckLevel level = AckLevel::kDurable) {
-    return queue_->Ack({attempt, Height(first), Height(last), level});
+    return queue_->Ack({attempt, Height(first), Height(last), level}, now_);
   }
   std::optional<DeliveryQueue::Failed> Fail(uint64_t height) {
     return queue_->Fail(Height(height), attempts_[height], now_, 0.5);
@@ -123,7 +123,7 @@ TEST_F(DeliveryQueueTest, NewestHeightNeverPromisesWhatIsHeldBack) {
   std::vector<uint64_t> said;
   for (uint64_t height = 1; height <= 3; ++height) {
     queue_->Load(Height(height), ChangeSetAt(height));
-    said.push_back(queue_->Begin(Height(height)).newest_height.value());
+    said.push_back(queue_->Begin(Height(height), now_).newest_height.value());
   }
   EXPECT_EQ(said, (std::vector<uint64_t>{3, 3, 3}));
   EXPECT_TRUE(AckRange(0, 3, Attempt(1)));
@@ -253,7 +253,7 @@ TEST_F(DeliveryQueueTest, BusyIsNoAttempt) {
   const auto next = queue_->Next(now_);
   ASSERT_TRUE(next);
   queue_->Load(next->height, ChangeSetAt(1));
-  const Attempt attempt = queue_->Begin(Height(1)).attempt;
+  const Attempt attempt = queue_->Begin(Height(1), now_).attempt;
   queue_->Busy(Height(1), attempt);
   EXPECT_EQ(queue_->in_flight(), 0U);
   EXPECT_EQ(Sent(), "1 2");
@@ -364,7 +364,7 @@ TEST_F(DeliveryQueueTest, AMillionHeightsOfBacklogNeedBoundedMemory) {
         continue;
       }
       ASSERT_EQ(next->height.value(), delivered + 1);
-      attempt = queue_->Begin(next->height).attempt;
+      attempt = queue_->Begin(next->height, now_).attempt;
       last = next->height;
       ++delivered;
     }
