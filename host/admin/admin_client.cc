@@ -3,14 +3,14 @@
 
 #include <fmt/core.h>
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
-
-#include "config/listen_address.h"
 
 namespace sluice {
 namespace {
@@ -18,27 +18,30 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using Local = asio::local::stream_protocol;
+using Stream = asio::generic::stream_protocol;  // a unix socket, or TCP
 
 constexpr uint64_t kAnswerBytesMax = 64 * 1024 * 1024;
 
 // The steps of one exchange; asynchronous ones, since only those have a time limit.
 class Exchange {
  public:
-  Exchange(const std::string& target, Duration patience)
+  Exchange(const std::string& target, Duration patience, const std::string& token)
       : patience_(std::chrono::duration_cast<std::chrono::milliseconds>(patience)) {
     request_.method(http::verb::get);
     request_.target(target);
     request_.version(11);
     request_.set(http::field::host, "localhost");
+    if (!token.empty()) request_.set(http::field::authorization, "Bearer " + token);
     request_.keep_alive(false);
     parser_.body_limit(kAnswerBytesMax);
   }
 
-  beast::error_code Run(const std::string& path) {
+  beast::error_code Run(const ListenAddress& address) {
     beast::error_code result;
+    const Stream::endpoint endpoint = Resolve(address, &result);
+    if (result) return result;
     stream_.expires_after(patience_);
-    stream_.async_connect(Local::endpoint(path), [&](beast::error_code error) {
+    stream_.async_connect(endpoint, [&](beast::error_code error) {
       if (error) {
         result = error;
         return;
@@ -65,9 +68,26 @@ class Exchange {
   }
 
  private:
+  Stream::endpoint Resolve(const ListenAddress& address, beast::error_code* error) {
+    if (address.kind == ListenAddress::Kind::kUnix) {
+      return asio::local::stream_protocol::endpoint(address.path.string());
+    }
+    asio::ip::tcp::resolver resolver(context_);
+    const auto found = resolver.resolve(address.host, std::to_string(address.port), *error);
+    if (*error || found.empty()) return {};
+    asio::ip::tcp::endpoint endpoint = found.begin()->endpoint();
+    // Who listens everywhere is asked here.
+    if (endpoint.address().is_unspecified()) {
+      endpoint.address(endpoint.address().is_v6()
+                           ? asio::ip::address(asio::ip::address_v6::loopback())
+                           : asio::ip::address(asio::ip::address_v4::loopback()));
+    }
+    return endpoint;
+  }
+
   const std::chrono::milliseconds patience_;
   asio::io_context context_{1};
-  beast::basic_stream<Local> stream_{context_};
+  beast::basic_stream<Stream> stream_{context_};
   http::request<http::empty_body> request_;
   beast::flat_buffer buffer_;
   http::response_parser<http::string_body> parser_;
@@ -76,17 +96,16 @@ class Exchange {
 
 }  // namespace
 
-Result<AdminAnswer> AdminGet(const std::filesystem::path& socket, const std::string& target,
-                             Duration patience) {
-  const std::string path = socket.string();
+Result<AdminAnswer> AdminGet(const ListenAddress& address, const std::string& target,
+                             Duration patience, const std::string& token) {
   const auto failed = [&](StatusCode code, const std::string& what) {
-    return Error(code, fmt::format("admin: {}: {}", path, what));
+    return Error(code, fmt::format("admin: {}: {}", AddressText(address), what));
   };
-  if (path.size() > kMaxUnixPathBytes) {
+  if (!CheckUnixPathLength(address).ok()) {
     return failed(StatusCode::kNotFound, "no node can listen at a path of this length");
   }
-  Exchange exchange(target, patience);
-  const beast::error_code error = exchange.Run(path);
+  Exchange exchange(target, patience, token);
+  const beast::error_code error = exchange.Run(address);
   if (!error) return exchange.TakeAnswer();
   if (error == beast::error::timeout) {
     return failed(StatusCode::kTimeout,

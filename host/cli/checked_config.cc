@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "admin/admin_server.h"
 #include "cli/home.h"
 #include "config/environment.h"
 #include "config/listen_address.h"
@@ -34,7 +33,7 @@ bool LacksSinks(const std::vector<Problem>& problems) {
 void CheckAdmin(const LoadResult& loaded, const std::string& home, std::vector<Problem>* problems) {
   Result<ListenAddress> address = ParseListenAddress(loaded.config.admin.listen, home);
   if (!address) return;  // a problem of the file already
-  Status status = CheckAdminAddress(*address);
+  Status status = CheckUnixPathLength(*address);
   if (status.ok()) return;
   SourcePosition at;
   for (const EffectiveValue& value : loaded.effective) {

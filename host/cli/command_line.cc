@@ -95,8 +95,9 @@ void AddConfigCommands(Builder* builder) {
   builder->Add(config, "show", Command::kConfigShow,
                "Print effective values and where they come from; secrets are masked",
                "sluice --home /var/lib/sluice config show --json");
-  builder->Add(config, "reference", Command::kConfigReference, "Print all settings there are",
-               "sluice config reference");
+  CLI::App* reference = builder->Add(config, "reference", Command::kConfigReference,
+                                     "Print all settings there are", "sluice config reference");
+  reference->add_flag("--metrics", builder->line().metrics, "Print the metrics instead");
 }
 
 void AddStoreCommands(Builder* builder) {

@@ -43,6 +43,7 @@ struct CommandLine {
   std::string source;      // replay --source
   uint64_t block_txs = 0;  // replay --block-txs; 0: the configuration's
   bool watch = false;      // status --watch
+  bool metrics = false;    // config reference --metrics
   std::string store;       // store get | scan | count
   std::string key;         // store get
   bool key_is_base64 = false;

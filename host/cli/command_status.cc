@@ -27,15 +27,14 @@ constexpr char kClearScreen[] = "\x1b[H\x1b[2J";
 // Nothing where no node runs.
 Result<std::optional<std::string>> AskRunningNode(const Config& config, const std::string& home) {
   SLUICE_ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(config.admin.listen, home));
-  if (address.kind != ListenAddress::Kind::kUnix) return std::optional<std::string>();
-  Result<AdminAnswer> answer = AdminGet(address.path, "/v1/status", kPatience);
+  Result<AdminAnswer> answer = AdminGet(address, "/v1/status", kPatience, config.admin.token);
   if (!answer && answer.error().code() == StatusCode::kNotFound) {
     return std::optional<std::string>();
   }
   if (!answer) return Error(answer.error());
   if (answer->status != 200) {
     return Error(StatusCode::kFailed,
-                 fmt::format("admin: {}: the node answered {}: {}", address.path.string(),
+                 fmt::format("admin: {}: the node answered {}: {}", AddressText(address),
                              answer->status, answer->body));
   }
   return std::optional<std::string>(std::move(answer->body));

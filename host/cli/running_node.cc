@@ -4,31 +4,85 @@
 #include <unistd.h>
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "admin/admin_server.h"
 #include "base/log.h"
+#include "cli/admin_routes.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
+#include "config/listen_address.h"
+#include "node/status_history.h"
 
 namespace sluice {
 namespace {
 
-RouteTable MakeRoutes(const Node* node) {
-  RouteTable routes;
-  routes.Add("GET", "/v1/status", [node](const AdminRequest&) {
-    return AdminResponse::Json(200, StatusToJson(node->status()) + "\n");
-  });
-  routes.Add("GET", "/healthz",
-             [](const AdminRequest&) { return AdminResponse::Text(200, "alive\n"); });
-  return routes;
+constexpr char kComponent[] = "admin";
+
+// All that answers over HTTP; the history first, which the handlers read.
+struct Served {
+  std::unique_ptr<StatusHistory> history;
+  std::unique_ptr<AdminServer> metrics;
+  std::unique_ptr<AdminServer> control;
+};
+
+struct Addresses {
+  ListenAddress control;
+  std::optional<ListenAddress> metrics;
+  std::string token;
+};
+
+Result<Addresses> ParseAddresses(const AdminConfig& config, const std::string& home) {
+  Addresses addresses;
+  addresses.token = config.token;
+  Result<ListenAddress> control = ParseListenAddress(config.listen, home);
+  if (!control) return Error(control.error().WithContext("admin.listen"));
+  SLUICE_RETURN_IF_ERROR(CheckUnixPathLength(*control));
+  addresses.control = std::move(*control);
+  if (config.metrics_listen.empty()) return addresses;
+  Result<ListenAddress> metrics = ParseListenAddress(config.metrics_listen, home);
+  if (!metrics) return Error(metrics.error().WithContext("admin.metrics_listen"));
+  addresses.metrics = std::move(*metrics);
+  return addresses;
 }
 
-// The admin server answers from the moment on that there is something to say: the home is ours, and
+// Streaming does not depend on being watched: where another process has the address, as a second
+// node on this machine has, the node runs without, and says so.
+void ServeMetrics(Node* node, const Addresses& addresses, Served* served) {
+  const ListenAddress& address = *addresses.metrics;
+  Result<std::unique_ptr<AdminServer>> server = AdminServer::Start(
+      address, AdminRoutes(node, served->history.get()), address.IsLocal() ? "" : addresses.token);
+  if (!server) {
+    LogWarn(kComponent,
+            "no status page and no /metrics: {}: set admin.metrics_listen, \"\" for none",
+            server.error().message());
+    return;
+  }
+  served->metrics = std::move(*server);
+  node->SetMetricsAddress(AddressText(served->metrics->address()));
+}
+
+StatusHistory::Totals ReadTotals(const Node& node) {
+  const PipelineCounters& counters = node.pipeline_counters();
+  return {node.database().committed().height, counters.commit_time.totals(),
+          counters.gate_wait.totals()};
+}
+
+// The admin servers answer from the moment on that there is something to say: the home is ours, and
 // sinks that take long to catch up are named.
-Status StartServed(Node* node, const ListenAddress& listen, std::unique_ptr<AdminServer>* admin) {
+Status StartServed(Node* node, const Addresses& addresses, Served* served) {
   SLUICE_RETURN_IF_ERROR(node->Open());
-  SLUICE_ASSIGN_OR_RETURN(*admin, AdminServer::Start(listen, MakeRoutes(node)));
+  served->history = std::make_unique<StatusHistory>([node] { return ReadTotals(*node); });
+  if (addresses.metrics) ServeMetrics(node, addresses, served);
+  // On a unix socket the file's mode says who may ask.
+  const bool is_unix = addresses.control.kind == ListenAddress::Kind::kUnix;
+  SLUICE_ASSIGN_OR_RETURN(
+      served->control,
+      AdminServer::Start(addresses.control, AdminRoutes(node, served->history.get()),
+                         is_unix ? "" : addresses.token));
   return node->Start();
 }
 
@@ -44,16 +98,14 @@ void DeliverBeforeFault(Node* node, Duration patience, Duration at_most) {
 Status RunNode(RunPlan plan) {
   const Duration patience = plan.options.config.commit.recover_timeout;
   const Duration drain_timeout = plan.options.config.lifecycle.drain_timeout;
-  Result<ListenAddress> listen =
-      ParseListenAddress(plan.options.config.admin.listen, plan.options.home);
-  if (!listen) return listen.error().WithContext("admin.listen");
-  SLUICE_RETURN_IF_ERROR(CheckAdminAddress(*listen));
+  SLUICE_ASSIGN_OR_RETURN(Addresses addresses,
+                          ParseAddresses(plan.options.config.admin, plan.options.home));
   auto node = std::make_unique<Node>(std::move(plan.options));
   Status status;
   {
     SignalStop signals([&] { node->RequestStop(); });
-    std::unique_ptr<AdminServer> admin;
-    status = StartServed(node.get(), *listen, &admin);
+    Served served;
+    status = StartServed(node.get(), addresses, &served);
     if (status.ok()) {
       Progress progress(plan.show_progress, plan.driver, node.get());
       status = node->Run(plan.driver);

@@ -65,6 +65,14 @@ Result<ListenAddress> ParseListenAddress(const std::string& text,
   return address;
 }
 
+std::string AddressText(const ListenAddress& address) {
+  if (address.kind == ListenAddress::Kind::kUnix) return "unix:" + address.path.string();
+  const bool is_v6 = address.host.find(':') != std::string::npos;
+  const char* open = is_v6 ? "[" : "";
+  const char* close = is_v6 ? "]" : "";
+  return fmt::format("{}{}{}:{}", open, address.host, close, address.port);
+}
+
 Status CheckUnixPathLength(const ListenAddress& address) {
   if (address.kind != ListenAddress::Kind::kUnix) return Status::Ok();
   size_t length = address.path.string().size();

@@ -31,6 +31,9 @@ struct ListenAddress {
 Result<ListenAddress> ParseListenAddress(const std::string& text,
                                          const std::filesystem::path& home);
 
+// As it is written in the configuration: "unix:/run/x.sock", "127.0.0.1:7380", "[::1]:7380".
+std::string AddressText(const ListenAddress& address);
+
 // kConfiguration where a unix socket's path is longer than the system takes. Asked when listening,
 // not when checking: a home may be moved.
 Status CheckUnixPathLength(const ListenAddress& address);

@@ -360,11 +360,14 @@ std::vector<Property> Rows() {
       {.path = "admin.token",
        .default_text = "",
        .description =
-           "Token for control; required when not listening on loopback or a unix socket.",
+           "Token for control, and for metrics from other machines; required when not listening on "
+           "loopback or a unix socket.",
        .secret = true},
       {.path = "admin.metrics_listen",
        .default_text = "127.0.0.1:7380",
-       .description = "Address for /metrics, /healthz and /readyz; empty: none."},
+       .description =
+           "Address for the status page, /metrics, /healthz and /readyz, to be read only; empty: "
+           "none."},
 
       {.path = "log.level",
        .type = Type::kEnum,

@@ -26,9 +26,9 @@ class Rules {
     CheckStores("stores.old_values");
     for (const SinkConfig& sink : config_.sinks) CheckSink(sink);
     CheckFilePaths();
-    CheckListener("admin.listen", "admin.token", true);
-    CheckListener("driver.resp.listen", "driver.resp.password", true);
-    CheckListener("admin.metrics_listen", "", false);
+    CheckListener("admin.listen", "admin.token");
+    CheckListener("driver.resp.listen", "driver.resp.password");
+    CheckListener("admin.metrics_listen", "admin.token");
     if (!config_.commit.sync) {
       Warn("commit.sync",
            "false gives up the promises for power cuts; a crash of the process alone "
@@ -105,7 +105,7 @@ class Rules {
     }
   }
 
-  void CheckListener(const std::string& path, const std::string& secret, bool needs_secret) {
+  void CheckListener(const std::string& path, const std::string& secret) {
     const std::string& text = values_.Text(path);
     if (text.empty()) return;
     Result<ListenAddress> address = ParseListenAddress(text, home_);
@@ -114,7 +114,7 @@ class Rules {
                              DescribeNode(values_.At(path).node)));
       return;
     }
-    if (needs_secret && !address->IsLocal() && values_.Text(secret).empty()) {
+    if (!address->IsLocal() && values_.Text(secret).empty()) {
       Fail(path,
            fmt::format("{} is reachable from other machines; set {}, or listen on loopback or "
                        "a unix socket",

@@ -350,6 +350,21 @@ RunSummary Node::summary() const {
   return summary_;
 }
 
+void Node::SetMetricsAddress(std::string address) {
+  std::lock_guard lock(mutex_);
+  metrics_address_ = std::move(address);
+}
+
+std::vector<std::pair<std::string, const SinkCounters*>> Node::sink_counters() const {
+  std::vector<std::pair<std::string, const SinkCounters*>> counters;
+  for (const Sink& sink : sinks_) {
+    if (sink.loop) {
+      counters.emplace_back(sink.prepared.settings.name.str(), &sink.loop->counters());
+    }
+  }
+  return counters;
+}
+
 NodeStatus Node::status() const {
   const Config& config = options_.config;
   NodeStatus status;
@@ -368,6 +383,11 @@ NodeStatus Node::status() const {
   status.unacked_ranges = std::move(pipeline.unacked_ranges);
   if (auto halt = database_->GetRecord(kHaltRecordName); halt && *halt) status.last_halt = **halt;
   status.blocked = std::move(pipeline.blocked);
+  status.not_ready = std::move(pipeline.not_ready);
+  {
+    std::lock_guard lock(mutex_);
+    status.metrics_address = metrics_address_;
+  }
   status.policy = config.commit.policy;
   status.policy_text = policy_text_;
   status.level = std::string(AckLevelName(config.commit.level));

@@ -89,6 +89,12 @@ class Node : private DeliveryPort, private SinkObserver {
   RunSummary summary() const;
   NodeStatus status() const;
   const Database& database() const { return *database_; }
+  // For /metrics; from any thread once Open has succeeded, until destruction.
+  const PipelineCounters& pipeline_counters() const { return pipeline_->counters(); }
+  // By name, of the sinks that have a loop.
+  std::vector<std::pair<std::string, const SinkCounters*>> sink_counters() const;
+  // Where /metrics is served, for the status. From any thread.
+  void SetMetricsAddress(std::string address);
 
  private:
   struct Sink {
@@ -136,6 +142,7 @@ class Node : private DeliveryPort, private SinkObserver {
   bool opened_ = false;               // guarded by mutex_: all of the above is in its place
   Driver* driver_ = nullptr;          // guarded by mutex_: the one that runs
   RunSummary summary_;                // guarded by mutex_
+  std::string metrics_address_;       // guarded by mutex_
   std::optional<TimePoint> stop_by_;  // guarded by mutex_
 };
 

@@ -124,6 +124,9 @@ std::string StatusToJson(const NodeStatus& status, int indent) {
   out["degraded"] = status.degraded;
   out["sync"] = status.sync;
   out["blocked"] = status.blocked;
+  out["ready"] = status.running && status.not_ready.empty();
+  out["not_ready"] = status.not_ready;
+  out["metrics_address"] = status.metrics_address;
   out["unacked_ranges"] = std::move(ranges);
   out["last_halt"] = status.last_halt.empty() ? Json(nullptr) : ParseOr(status.last_halt, nullptr);
   out["commit"] = {

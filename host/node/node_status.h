@@ -27,8 +27,10 @@ struct NodeStatus {
   bool degraded = false;
   bool sync = true;
   std::vector<UnackedRange> unacked_ranges;
-  std::string last_halt;  // JSON object {"time","height","reason"}, or empty
-  std::string blocked;    // why no block is taken, or empty
+  std::string last_halt;        // JSON object {"time","height","reason"}, or empty
+  std::string blocked;          // why no block is taken, or empty
+  std::string not_ready;        // why a block that comes now would not commit, or empty
+  std::string metrics_address;  // where /metrics is served, or empty
   // commit
   std::string policy, policy_text, level;
   uint64_t window = 0;

@@ -12,7 +12,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <string>
+#include <vector>
 
 #include "admin/admin_client.h"
 
@@ -54,13 +56,18 @@ class AdminServerTest : public testing::Test {
     close(descriptor);
   }
 
-  // Sends the bytes as they are and reads until the server closes.
-  std::string Exchange(const std::string& bytes) const {
+  int Connect() const {
     int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
     std::strncpy(name.sun_path, address_.path.c_str(), sizeof name.sun_path - 1);
     EXPECT_EQ(connect(descriptor, reinterpret_cast<sockaddr*>(&name), sizeof name), 0);
+    return descriptor;
+  }
+
+  // Sends the bytes as they are and reads until the server closes.
+  std::string Exchange(const std::string& bytes) const {
+    int descriptor = Connect();
     EXPECT_EQ(::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(bytes.size()));
     std::string answer;
@@ -79,11 +86,11 @@ class AdminServerTest : public testing::Test {
 TEST_F(AdminServerTest, AnswersItsClient) {
   auto server = AdminServer::Start(address_, Routes());
   ASSERT_TRUE(server) << server.error().message();
-  auto hello = AdminGet(address_.path, "/hello", kPatience);
+  auto hello = AdminGet(address_, "/hello", kPatience);
   ASSERT_TRUE(hello) << hello.error().message();
   EXPECT_EQ(hello->body, "hello");
-  EXPECT_EQ(AdminGet(address_.path, "/large", kPatience)->body.size(), 5'000'000u);
-  EXPECT_EQ(AdminGet(address_.path, "/nothing", kPatience)->status, 404);
+  EXPECT_EQ(AdminGet(address_, "/large", kPatience)->body.size(), 5'000'000u);
+  EXPECT_EQ(AdminGet(address_, "/nothing", kPatience)->status, 404);
 }
 
 TEST_F(AdminServerTest, OnlyTheOwnerMayConnect) {
@@ -100,15 +107,15 @@ TEST_F(AdminServerTest, RemovesItsSocketAtTheEnd) {
     ASSERT_TRUE(server);
   }
   EXPECT_FALSE(fs::exists(address_.path));
-  EXPECT_EQ(AdminGet(address_.path, "/hello", kPatience).error().code(), StatusCode::kNotFound);
+  EXPECT_EQ(AdminGet(address_, "/hello", kPatience).error().code(), StatusCode::kNotFound);
 }
 
 TEST_F(AdminServerTest, ReplacesTheSocketOfADeadNode) {
   LeaveStaleSocket();
-  EXPECT_EQ(AdminGet(address_.path, "/hello", kPatience).error().code(), StatusCode::kNotFound);
+  EXPECT_EQ(AdminGet(address_, "/hello", kPatience).error().code(), StatusCode::kNotFound);
   auto server = AdminServer::Start(address_, Routes());
   ASSERT_TRUE(server) << server.error().message();
-  EXPECT_TRUE(AdminGet(address_.path, "/hello", kPatience));
+  EXPECT_TRUE(AdminGet(address_, "/hello", kPatience));
 }
 
 TEST_F(AdminServerTest, LeavesALivingNodesSocketAlone) {
@@ -117,7 +124,7 @@ TEST_F(AdminServerTest, LeavesALivingNodesSocketAlone) {
   auto second = AdminServer::Start(address_, Routes());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), StatusCode::kLocked);
-  EXPECT_TRUE(AdminGet(address_.path, "/hello", kPatience));
+  EXPECT_TRUE(AdminGet(address_, "/hello", kPatience));
 }
 
 TEST_F(AdminServerTest, NeverRemovesAFileThatIsNoSocket) {
@@ -131,11 +138,51 @@ TEST_F(AdminServerTest, NeverRemovesAFileThatIsNoSocket) {
 
 TEST_F(AdminServerTest, AddressesThatCannotBeAreConfigurationErrors) {
   ListenAddress tcp;
-  tcp.host = "127.0.0.1";
-  tcp.port = 7381;
+  tcp.host = "192.0.2.1";  // of nobody (RFC 5737)
   EXPECT_EQ(AdminServer::Start(tcp, Routes()).error().code(), StatusCode::kConfiguration);
   address_.path = folder_ / std::string(kMaxUnixPathBytes, 'x');
   EXPECT_EQ(AdminServer::Start(address_, Routes()).error().code(), StatusCode::kConfiguration);
+}
+
+TEST_F(AdminServerTest, ListensOnTheNetwork) {
+  ListenAddress tcp;
+  tcp.host = "127.0.0.1";
+  auto server = AdminServer::Start(tcp, Routes());
+  ASSERT_TRUE(server) << server.error().message();
+  const ListenAddress bound = (*server)->address();
+  EXPECT_NE(bound.port, 0);
+  EXPECT_EQ(AdminGet(bound, "/hello", kPatience)->body, "hello");
+  EXPECT_EQ(AdminServer::Start(bound, Routes()).error().code(), StatusCode::kLocked);
+}
+
+TEST_F(AdminServerTest, AnswersNobodyWithoutTheToken) {
+  ListenAddress tcp;
+  tcp.host = "127.0.0.1";
+  auto server = AdminServer::Start(tcp, Routes(), "s3cret");
+  ASSERT_TRUE(server);
+  const ListenAddress bound = (*server)->address();
+  for (const char* token : {"", "s3cre", "s3cret2", "S3cret"}) {
+    auto answer = AdminGet(bound, "/hello", kPatience, token);
+    ASSERT_TRUE(answer) << answer.error().message();
+    EXPECT_EQ(answer->status, 401) << token;
+    EXPECT_EQ(answer->body.find("s3cret"), std::string::npos);
+  }
+  EXPECT_EQ(AdminGet(bound, "/hello", kPatience, "s3cret")->body, "hello");
+}
+
+TEST_F(AdminServerTest, TakesNoMoreConnectionsAtOnceThanItMay) {
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server);
+  std::vector<int> idle;
+  for (int i = 0; i < 128; ++i) idle.push_back(Connect());
+  std::future<bool> answered = std::async(
+      std::launch::async, [this] { return AdminGet(address_, "/hello", kPatience).has_value(); });
+  // It waits until one of them is gone.
+  EXPECT_EQ(answered.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  close(idle.back());
+  idle.pop_back();
+  EXPECT_TRUE(answered.get());
+  for (int descriptor : idle) close(descriptor);
 }
 
 TEST_F(AdminServerTest, RefusesWhatIsTooLargeOrNoHttp) {

@@ -75,8 +75,11 @@ TEST(Rules, ListeningToTheWorldNeedsASecret) {
   }
 }
 
-TEST(Rules, MetricsMayBeReadFromElsewhere) {
-  EXPECT_EQ(Problems(Toml("[admin]\nmetrics_listen = \"0.0.0.0:7380\"\n")), "");
+TEST(Rules, MetricsMayBeReadFromElsewhereWithASecret) {
+  EXPECT_EQ(Problems(Toml("[admin]\nmetrics_listen = \"0.0.0.0:7380\"\n")),
+            "app.toml:2:18: admin.metrics_listen: \"0.0.0.0:7380\" is reachable from other "
+            "machines; set admin.token, or listen on loopback or a unix socket");
+  EXPECT_EQ(Problems(Toml("[admin]\nmetrics_listen = \"0.0.0.0:7380\"\ntoken = \"t\"\n")), "");
   EXPECT_EQ(Problems(Toml("[admin]\nmetrics_listen = \"\"\n")), "");
 }
 
