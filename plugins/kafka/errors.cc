@@ -40,10 +40,8 @@ ErrorAction ClassifyRecordError(rd_kafka_resp_err_t code) {
   const bool unknown_topic = code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
                              code == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
                              code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-  if (unknown_topic || code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__STATE) {
-    return ErrorAction::kRestart;
-  }
-  return ErrorAction::kAbort;
+  const bool restart = unknown_topic || code == RD_KAFKA_RESP_ERR__FATAL;
+  return restart ? ErrorAction::kRestart : ErrorAction::kAbort;
 }
 
 std::string ExplainTrouble(std::string_view reason, int version) {

@@ -10,8 +10,8 @@
 // | fatal                                             | kRestart | a new instance, which asks where the sink stands     |
 // | abort needed                                      | kAbort   | aborts; the heights come again from the journal      |
 // | retriable, _TIMED_OUT, _QUEUE_FULL                | kAgain   | the same call again                                  |
-// | of a record: _UNKNOWN_TOPIC, _UNKNOWN_PARTITION, UNKNOWN_TOPIC_OR_PART, _FATAL, _STATE | kRestart | a new instance, which looks for its topics |
-// | of a single record: anything else                 | kAbort   | aborts; the heights come again                       |
+// | of a record: _UNKNOWN_TOPIC, _UNKNOWN_PARTITION, UNKNOWN_TOPIC_OR_PART, _FATAL | kRestart | a new instance, which looks for its topics |
+// | of a single record: _STATE, another record of the transaction has failed; anything else | kAbort | aborts; the heights come again |
 // | of a call: anything else                          | kRestart | a new instance                                       |
 // clang-format on
 //

@@ -80,8 +80,7 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
 
   encoder_ = std::make_unique<RecordEncoder>(settings_, stream_, plain_keys_);
   statistics_.emplace(sluice::sdk::Metrics(host_));
-  producer_->client()->set_statistics_taker(
-      [this](std::string_view json) { statistics_->Take(json); });
+  producer_->set_statistics_taker([this](std::string_view json) { statistics_->Take(json); });
   tender_ = std::thread([this] { Tend(); });
   if (!settings_.transactions) {
     result->capabilities = SLUICE_CAP_AT_LEAST_ONCE;

@@ -15,6 +15,8 @@ namespace {
 // For that long after a commit the coordinator still writes its markers and refuses the next
 // transaction, and librdkafka then waits for 20 ms. Waiting for this long here is the shorter way.
 constexpr std::chrono::milliseconds kMarkersTime{2};
+// The report of the record that has failed is on its way; there may be none.
+constexpr std::chrono::milliseconds kReportTime{1000};
 
 struct DestroyHeaders {
   void operator()(rd_kafka_headers_t* headers) const { rd_kafka_headers_destroy(headers); }
@@ -37,9 +39,19 @@ Properties Defaults() {
 
 Properties Own(const Settings& settings, const std::string& transactional_id) {
   Properties own = {{"enable.idempotence", "true"},
+                    // A producer's default is true: a broker would then make a topic that has been
+                    // deleted anew, empty, and nobody would be told.
+                    {"allow.auto.create.topics", "false"},
                     // Of offsets it asks for; see position_topic.h.
                     {"isolation.level", "read_uncommitted"}};
-  if (settings.transactions) own.emplace_back("transactional.id", transactional_id);
+  if (settings.transactions) {
+    own.emplace_back("transactional.id", transactional_id);
+  } else {
+    // After a record that is not stored none of its partition may be: readers pass over what comes
+    // below the last one they have seen. The guarantee does not hold for records that time out.
+    own.emplace_back("enable.gapless.guarantee", "true");
+    own.emplace_back("message.timeout.ms", "0");
+  }
   return own;
 }
 
@@ -47,21 +59,39 @@ Properties Own(const Settings& settings, const std::string& transactional_id) {
 
 Status Producer::Open(const Settings& settings, const std::string& transactional_id,
                       sluice::sdk::Host host, std::unique_ptr<Producer>* out) {
-  std::unique_ptr<Producer> producer(new Producer(settings.transactions));
-  Status status = Client::Open(
-      RD_KAFKA_PRODUCER, settings, Defaults(), Own(settings, transactional_id), host,
-      [self = producer.get()](const rd_kafka_message_t& record) { self->OnFailedRecord(record); },
-      &producer->client_);
+  std::unique_ptr<Producer> producer(new Producer(settings, transactional_id, host));
+  Status status = producer->OpenClient();
   if (status.ok()) *out = std::move(producer);
   return status;
 }
 
+Status Producer::OpenClient() {
+  std::unique_ptr<Client> client;
+  Status status = Client::Open(
+      RD_KAFKA_PRODUCER, settings_, Defaults(), Own(settings_, transactional_id_), host_,
+      [this](const rd_kafka_message_t& record) { OnFailedRecord(record); }, &client);
+  if (!status.ok()) return status;
+  client->set_statistics_taker(statistics_taker_);
+  client_ = std::move(client);
+  return status;
+}
+
+void Producer::set_statistics_taker(Client::StatisticsTaker taker) {
+  statistics_taker_ = std::move(taker);
+  client_->set_statistics_taker(statistics_taker_);
+}
+
 void Producer::OnFailedRecord(const rd_kafka_message_t& record) {
-  // Purged by an abort, or a consequence of the first.
-  if (failed_record_ || record.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+  // Purged by an abort.
+  if (record.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
       record.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
     return;
   }
+  // Others are a consequence of the first; but a batch is refused as a whole, and the largest
+  // record in it is the likeliest reason.
+  const bool same_refusal = failed_record_ && failed_record_->code == record.err &&
+                            ClassifyRecordError(record.err) == ErrorAction::kReject;
+  if (failed_record_ && !(same_refusal && record.len > failed_record_->bytes)) return;
   const auto height = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(record._private));
   std::string text = "topic " + std::string(rd_kafka_topic_name(record.rkt)) +
                      ": a record of height " + std::to_string(height) + " (" +
@@ -69,14 +99,20 @@ void Producer::OnFailedRecord(const rd_kafka_message_t& record) {
   if (record.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
     text += "; raise max.message.bytes of the topic, or message.max.bytes of the broker";
   }
-  failed_record_ = FailedRecord{height, record.err, std::move(text)};
+  failed_record_ = FailedRecord{height, record.err, record.len, std::move(text)};
 }
 
-Status Producer::StatusOfFailedRecord() const {
+void Producer::HearFailedRecord(const CallLimit& limit) {
+  const CallLimit report(kReportTime, nullptr);
+  while (!failed_record_ && !report.over() && !limit.over()) client_->Poll(report.SliceMs());
+}
+
+Status Producer::StatusOfFailedRecord() {
   switch (ClassifyRecordError(failed_record_->code)) {
     case ErrorAction::kFenced:
       return Status::Fenced(failed_record_->text);
     case ErrorAction::kReject:
+      refused_height_ = failed_record_->height;
       return Status::Reject(failed_record_->text);
     case ErrorAction::kRestart:
       return Status::Fatal(failed_record_->text);
@@ -193,6 +229,11 @@ Status Producer::Add(const std::string& topic, const Record& record, const CallL
       return Status::Ok();
     }
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
+    if (code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__FATAL) {
+      // An earlier record has failed: that says more.
+      HearFailedRecord(limit);
+      if (failed_record_) return StatusOfFailedRecord();
+    }
     std::string text = "topic " + topic + ": a record of height " + std::to_string(record.height) +
                        " (" + std::to_string(record.value ? record.value->size() : 0) +
                        " bytes) is not taken: " + rd_kafka_error_string(error.get()) + " (" +
@@ -244,7 +285,6 @@ Status Producer::Commit(const std::string& position_topic, const Record& positio
       return rd_kafka_commit_transaction(client_->raw(), slice_ms);
     });
   }
-  if (status.code() == SLUICE_REJECT && failed_record_) refused_height_ = failed_record_->height;
   ended_at_ = Clock::now();
   if (status.ok()) open_ = false;
   return status;
@@ -259,6 +299,8 @@ Status Producer::Abort(const CallLimit& limit) {
   } else {
     // What is on its way may be stored as it is: it comes again, and readers deduplicate.
     (void)Flush(limit);
+    const bool given_up = rd_kafka_fatal_error(client_->raw(), nullptr, 0) != 0;
+    if (given_up) status = OpenClient();
   }
   failed_record_.reset();
   open_ = false;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writing groups of records: all of a group or nothing, with transactions; in order and without
-// repetition within one connection's life, without.
+// Writing groups of records: all of a group or nothing, with transactions; without, in order and
+// without repetition within one connection's life, and nothing of a partition after a record that
+// was not stored: librdkafka then gives up for good, and Abort makes a new client.
 //
 // Statuses of all functions:
 //   RETRY      nothing of the group is visible (Abort has to be called); it may be written again
@@ -20,6 +21,7 @@
 #include <optional>
 #include <sluice/plugin.hpp>
 #include <string>
+#include <utility>
 
 #include "kafka/call_limit.h"
 #include "kafka/client.h"
@@ -48,7 +50,10 @@ class Producer {
   // RETRY, REJECT or FATAL; drops what is open.
   sluice::sdk::Status Abort(const CallLimit& limit);
 
+  // Valid until the next Abort.
   Client* client() { return client_.get(); }
+  // Of this client and those after it; every statistics.interval.ms from now on.
+  void set_statistics_taker(Client::StatisticsTaker taker);
   bool open() const { return open_; }
   // After REJECT; 0: not known.
   uint64_t refused_height() const { return refused_height_; }
@@ -60,18 +65,31 @@ class Producer {
   struct FailedRecord {
     uint64_t height;
     rd_kafka_resp_err_t code;
+    size_t bytes;  // of its value
     std::string text;
   };
 
-  explicit Producer(bool transactions) : transactions_(transactions) {}
+  Producer(Settings settings, std::string transactional_id, sluice::sdk::Host host)
+      : settings_(std::move(settings)),
+        transactional_id_(std::move(transactional_id)),
+        host_(host),
+        transactions_(settings_.transactions) {}
+  sluice::sdk::Status OpenClient();
   void OnFailedRecord(const rd_kafka_message_t& record);
   // Calls `call(slice)` until it is through; `what` begins the text of a failure.
   template <typename Call>
   sluice::sdk::Status Repeat(const std::string& what, const CallLimit& limit, Call&& call);
   sluice::sdk::Status Flush(const CallLimit& limit);
-  sluice::sdk::Status StatusOfFailedRecord() const;
+  // Of the record that failed; sets refused_height_.
+  sluice::sdk::Status StatusOfFailedRecord();
+  // Waits a moment until the record is known whose failure has stopped librdkafka.
+  void HearFailedRecord(const CallLimit& limit);
 
+  const Settings settings_;
+  const std::string transactional_id_;
+  const sluice::sdk::Host host_;
   const bool transactions_;
+  Client::StatisticsTaker statistics_taker_;
   std::unique_ptr<Client> client_;
   bool open_ = false;
   Clock::time_point began_at_;

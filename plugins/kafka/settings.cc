@@ -79,7 +79,8 @@ Status CheckProperty(const std::string& name, const std::string& value) {
   if (name == "enable.idempotence" && value != "true") {
     return Wrong(setting, "must stay true: without it the broker may reorder and repeat records");
   }
-  if (name == "enable.gapless.guarantee" || name == "isolation.level") {
+  if (name == "enable.gapless.guarantee" || name == "isolation.level" ||
+      name == "allow.auto.create.topics") {
     return Wrong(setting, "is decided by the sink; remove it");
   }
   return Status::Ok();
@@ -166,6 +167,12 @@ Status ParseSettings(std::string_view text, std::string_view stream, Settings* s
   std::sort(settings->properties.begin(), settings->properties.end());
   for (const auto& [name, value] : settings->properties) {
     if (Status status = CheckProperty(name, value); !status.ok()) return status;
+    const bool timeout = name == "message.timeout.ms" || name == "delivery.timeout.ms";
+    if (timeout && !settings->transactions) {
+      return Wrong("producer." + name,
+                   "goes with transactions only: without them a record that timed out would be "
+                   "missing between others; remove it");
+    }
   }
   return Status::Ok();
 }

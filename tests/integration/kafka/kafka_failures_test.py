@@ -176,6 +176,65 @@ class Topics(FollowingCase):
         self.finish(home, home.start(), blocks)
 
 
+    def test_a_record_in_a_long_backlog_that_the_topic_refuses_is_named(self):
+        self.refuse_in_backlog({})
+
+    def test_without_transactions_nothing_after_a_refused_record_is_stored(self):
+        home = self.refuse_in_backlog({"transactions": False})
+        # In the one partition each pair is at its place where it is seen first.
+        pairs = [(int(row[4]["sluice-height"]), int(row[4]["sluice-seq"]))
+                 for row in self.cluster.read(home.stream)]
+        first_seen = list(dict.fromkeys(pairs))
+        self.assertEqual(first_seen, sorted(first_seen))
+
+    def refuse_in_backlog(self, settings):
+        """Height 12 of some hundreds that wait is too large; later it is taken."""
+        home, add = self.following(settings, commit='on_failure = "wait"')
+        blocks = make_blocks(1, 400)
+        blocks[11]["txs"] = [{"ops": [{"op": "set", "store": "main", "key": "large",
+                                       "value": "x" * 1200000}]}]
+        self.cluster.tool("TopicCommand", "--create", "--topic", home.stream, "--partitions", 1,
+                          "--config", "max.message.bytes=1000000")
+        add(blocks)
+        process = home.start()
+        sink = self.wait_sink("it is refused", home, lambda sink: sink["lifecycle"] == "suspended")
+        self.assertEqual(sink["reason"], "rejected", sink)
+        for text in ("MSG_SIZE_TOO_LARGE", "height 12 ", f"topic {home.stream}"):
+            self.assertIn(text, sink["last_error"]["text"])
+        self.assertEqual(sink["watermark"], 11, sink)
+        self.stop(process)
+        self.cluster.alter_topic(home.stream, "max.message.bytes=2000000")
+        process = home.start()
+        self.wait_height(home, 400)
+        self.stop(process)
+        self.assertEqualInKafka(home)
+        return home
+
+
+class CreatingBroker(FollowingCase):
+    """A broker as it is shipped, which creates topics that are asked for."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(extra={"auto.create.topics.enable": "true"}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.close()
+
+    def test_a_topic_deleted_under_it_is_not_created_anew(self):
+        home, process, blocks, add = self.opened(9, {"producer": {
+            "message.timeout.ms": "3000", "topic.metadata.refresh.interval.ms": "500",
+            "transaction.timeout.ms": "5000"}}, first=8)
+        self.cluster.tool("TopicCommand", "--delete", "--topic", home.stream)
+        wait_until("the topic is gone", lambda: home.stream not in self.cluster.topics())
+        add(blocks[8:])
+        self.wait_error(home, "is gone, although the sink stands at height 8")
+        self.assertNotIn(home.stream, self.cluster.topics())
+        process.kill()
+        process.wait()
+
+
 class ForgottenIds(FollowingCase):
     """A broker that forgets a transactional id that rests for some seconds; by default a week."""
 

@@ -51,6 +51,8 @@ TEST(KafkaErrors, EachRecordErrorHasItsAction) {
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC), ErrorAction::kRestart);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), ErrorAction::kRestart);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__MSG_TIMED_OUT), ErrorAction::kAbort);
+  // What a transaction says of every record after the one that failed.
+  EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR__STATE), ErrorAction::kAbort);
   EXPECT_EQ(ClassifyRecordError(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED), ErrorAction::kAbort);
 }
 

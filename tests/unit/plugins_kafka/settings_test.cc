@@ -55,6 +55,10 @@ TEST(KafkaSettings, WhatIsWrongIsNamed) {
            {R"(,"producer":{"bootstrap.servers":"x"})", "setting producer.bootstrap.servers"},
            {R"(,"producer":{"enable.idempotence":false})", "setting producer.enable.idempotence"},
            {R"(,"producer":{"sasl.password":["x"]})", "setting producer.sasl.password"},
+           {R"(,"producer":{"allow.auto.create.topics":true})",
+            "setting producer.allow.auto.create.topics"},
+           {R"(,"transactions":false,"producer":{"message.timeout.ms":1000})",
+            "setting producer.message.timeout.ms"},
        }) {
     EXPECT_NE(Refusal(row.more).find(row.says), std::string::npos) << row.more << Refusal(row.more);
   }
