@@ -7,6 +7,7 @@
 
 #include "kafka/position_topic.h"
 #include "kafka/readback.h"
+#include "kafka/topic_content.h"
 #include "kafka/topics.h"
 
 namespace sluice_kafka {
@@ -72,7 +73,9 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
   status = ReadPosition(consumer_.get(), nullptr, settings_.position_topic, key(),
                         ReadThrough::kStable, limit, &stored);
   if (status.ok()) status = CheckEpoch(stored);
-  if (status.ok()) status = PrepareTopics(stored, limit);
+  if (status.ok()) status = CheckShape(stored);
+  if (status.ok()) status = CheckTopicsAreThere(stored, limit);
+  if (status.ok()) status = PrepareTopics(limit);
   if (status.ok()) status = producer_->Initialize(limit);
   if (!status.ok()) return status;
   producer_->WarmUp(settings_.position_topic, limit);
@@ -101,21 +104,62 @@ Status KafkaSink::CheckEpoch(const std::optional<Position>& stored) const {
                         "changed");
 }
 
-Status KafkaSink::PrepareTopics(const std::optional<Position>& stored, const CallLimit& limit) {
-  if (stored && stored->height > stored->base) {
-    for (const std::string& topic : stored->topics) {
-      int partitions = 0;
-      Status status = CountPartitions(consumer_.get(), topic, limit, &partitions);
-      if (!status.ok()) return status;
-      if (partitions == 0) {
-        return Status::Invalid(
-            "topic " + topic + " is gone, although the sink stands at " + Height(stored->height) +
-            ": what it held is lost; to start over, write a tombstone with key " + key() + " to " +
-            settings_.position_topic + ", or restore the topic");
-      }
-    }
+Position KafkaSink::Shape() const {
+  Position shape;
+  shape.stream = stream_;
+  shape.sink = sink_;
+  shape.epoch = epoch_;
+  shape.plain_keys = plain_keys_;
+  shape.layout = NameOf(settings_.layout);
+  shape.encoding = NameOf(settings_.encoding);
+  shape.topic = settings_.topic;
+  return shape;
+}
+
+Status KafkaSink::CheckShape(const std::optional<Position>& stored) const {
+  if (!stored || stored->stream != stream_ || stored->height == 0) return Status::Ok();
+  const std::string changed = ChangedSetting(*stored, Shape());
+  if (changed.empty()) return Status::Ok();
+  return Status::Invalid(changed + " when the sink wrote what it holds, through " +
+                         Height(stored->height) +
+                         ": set it back, or start over with a topic that is empty and a tombstone "
+                         "with key " +
+                         key() + " in " + settings_.position_topic);
+}
+
+Status KafkaSink::CheckTopicsAreThere(const std::optional<Position>& stored,
+                                      const CallLimit& limit) {
+  const bool has_written = stored && stored->stream == stream_ && stored->height > stored->base;
+  if (!has_written) return Status::Ok();
+  for (const std::string& topic : stored->topics) {
+    bool written = false;
+    Status status = IsWritten(consumer_.get(), producer_->client(), topic, limit, &written);
+    if (!status.ok()) return status;
+    // Also where a client of somebody else's has had the broker create it anew.
+    if (written) continue;
+    return Status::Invalid("topic " + topic + " is gone, although the sink stands at " +
+                           Height(stored->height) +
+                           ": what it held is lost; to start over, write a tombstone with key " +
+                           key() + " to " + settings_.position_topic + ", or restore the topic");
   }
+  return Status::Ok();
+}
+
+Status KafkaSink::CheckUnwritten(const std::string& topic, const CallLimit& limit) {
+  if (!all_topics_are_listed_ || committed_.topics.count(topic) != 0) return Status::Ok();
+  bool holds = false;
+  Status status = HoldsRecords(consumer_.get(), topic, limit, &holds);
+  if (!status.ok() || !holds) return status;
+  return Status::Invalid(
+      "topic " + topic + " holds records, but there is no position of this sink, key " + key() +
+      " in " + settings_.position_topic +
+      ", that says so: heights would come a second time, or stand among those of others; delete "
+      "the topic, restore the position, or name another topic");
+}
+
+Status KafkaSink::PrepareTopics(const CallLimit& limit) {
   Status status = EnsureTopic(consumer_.get(), settings_, PlanPositionTopic(settings_), limit);
+  if (status.ok()) status = CheckCompacted(consumer_.get(), settings_.position_topic, limit);
   if (!status.ok() || settings_.topic_per_store()) return status;
   return EnsureDataTopic(settings_.topic, limit);
 }
@@ -135,13 +179,22 @@ Status KafkaSink::Resume(sluice::sdk::Position* position) {
   Status status = ReadPosition(consumer_.get(), producer_->client(), settings_.position_topic,
                                key(), ReadThrough::kEnd, Limit(kPositionTimeout), &stored);
   if (!status.ok()) return status;
+  committed_ = stored.value_or(Position());
+  ClearGroup();
+  // Without transactions records come before the position that lists their topic, and after a gap
+  // the list begins anew.
+  all_topics_are_listed_ =
+      !stored || (stored->stream == stream_ && settings_.transactions && stored->base == 0);
+  // Not sooner: before it is initialised a commit may be under way, seen in one topic only.
+  if (!settings_.topic_per_store()) {
+    status = CheckUnwritten(settings_.topic, Limit(kPositionTimeout));
+    if (!status.ok()) return status;
+  }
   if (!stored || stored->height == 0) {
     position->SetEmpty();
   } else {
     position->SetAt(stored->stream, stored->epoch, stored->height, stored->digest);
   }
-  committed_ = stored.value_or(Position());
-  ClearGroup();
   return Status::Ok();
 }
 
@@ -170,17 +223,15 @@ Status KafkaSink::CheckBase(const AttachArgs& args) const {
 Status KafkaSink::Attach(const AttachArgs& args) {
   std::lock_guard lock(mutex_);
   if (Status status = CheckBase(args); !status.ok()) return status;
-  Position next = committed_;
-  if (args.reason != SLUICE_ATTACH_RESUMED) {
-    next = Position();
-    next.base = args.height;
+  Position next = Shape();
+  next.base = args.height;
+  if (args.reason == SLUICE_ATTACH_RESUMED) {
+    next.base = committed_.base;
+    next.filtered = committed_.filtered;
+    next.topics = committed_.topics;
   }
-  next.stream = stream_;
-  next.sink = sink_;
-  next.epoch = epoch_;
   next.height = args.height;
   next.digest = args.digest;
-  next.plain_keys = plain_keys_;
   const CallLimit limit = Limit(kPositionTimeout);
   Status status = producer_->Begin(limit);
   if (status.ok()) status = CommitPosition(next, limit);
@@ -287,6 +338,9 @@ Status KafkaSink::AddRecord(const Record& record, const CallLimit& limit) {
   if (other_topic) {
     last_store_ = record.store;
     last_topic_ = TopicOf(settings_, record.store);
+    if (known_topics_.count(last_topic_) == 0) {
+      if (Status status = CheckUnwritten(last_topic_, limit); !status.ok()) return status;
+    }
     if (Status status = EnsureDataTopic(last_topic_, limit); !status.ok()) return status;
     group_.topics.insert(last_topic_);
   }

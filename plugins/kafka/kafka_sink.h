@@ -4,8 +4,9 @@
 // with read_committed; docs/sinks/kafka.md says how.
 //
 // clang-format off
-// start      creates topics; refuses an epoch not above the stored one; then fences older producers
-// resume     reads the position topic to its end
+// start      refuses an epoch not above the stored one, settings other than those of the stored
+//            position, and missing topics of it; creates topics; then fences older producers
+// resume     reads the position topic to its end; refuses records that are not the sink's
 // attach     stores the base, with this epoch, as the position
 // deliver    adds the height's records to the open transaction; a group that is full, or after which
 //            nothing waits, is committed together with its position, and one ack follows
@@ -66,7 +67,14 @@ class KafkaSink {
   std::string key() const { return PositionKey(stream_, sink_); }
 
   sluice::sdk::Status CheckEpoch(const std::optional<Position>& stored) const;
-  sluice::sdk::Status PrepareTopics(const std::optional<Position>& stored, const CallLimit& limit);
+  // How records are written; of a position all that the settings decide.
+  Position Shape() const;
+  sluice::sdk::Status CheckShape(const std::optional<Position>& stored) const;
+  sluice::sdk::Status CheckTopicsAreThere(const std::optional<Position>& stored,
+                                          const CallLimit& limit);
+  // Before the sink's first record in a topic: it holds none.
+  sluice::sdk::Status CheckUnwritten(const std::string& topic, const CallLimit& limit);
+  sluice::sdk::Status PrepareTopics(const CallLimit& limit);
   sluice::sdk::Status EnsureDataTopic(const std::string& topic, const CallLimit& limit);
   sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
   sluice::sdk::Status CheckBase(const sluice::sdk::AttachArgs& args) const;
@@ -101,8 +109,9 @@ class KafkaSink {
 
   std::mutex mutex_;
   bool attached_ = false;
-  Position committed_;  // as the position topic has it
-  Position group_;      // after the open group; equal to committed_ where there is none
+  bool all_topics_are_listed_ = false;  // in committed_: what others hold is not the sink's
+  Position committed_;                  // as the position topic has it
+  Position group_;  // after the open group; equal to committed_ where there is none
   std::deque<InFlight> in_flight_;
   uint64_t group_bytes_ = 0;
   Clock::time_point group_began_;

@@ -22,6 +22,9 @@ std::string EncodePosition(const Position& position) {
   object["base"] = position.base;
   object["filtered"] = position.filtered;
   object["plain_keys"] = position.plain_keys;
+  if (!position.layout.empty()) object["layout"] = position.layout;
+  if (!position.encoding.empty()) object["encoding"] = position.encoding;
+  if (!position.topic.empty()) object["topic"] = position.topic;
   object["topics"] = position.topics;
   return object.dump();
 }
@@ -57,6 +60,9 @@ bool DecodePosition(std::string_view value, Position* position) {
   position->digest = *bytes;
   position->filtered = flag("filtered");
   position->plain_keys = flag("plain_keys");
+  (void)text("layout", &position->layout);
+  (void)text("encoding", &position->encoding);
+  (void)text("topic", &position->topic);
   const auto topics = object.find("topics");
   if (topics == object.end()) return true;
   if (!topics->is_array()) return false;
@@ -65,6 +71,23 @@ bool DecodePosition(std::string_view value, Position* position) {
     position->topics.insert(topic.get<std::string>());
   }
   return true;
+}
+
+std::string ChangedSetting(const Position& stored, const Position& now) {
+  const auto changed = [](const char* setting, const std::string& was, const std::string& is) {
+    if (was.empty() || was == is) return std::string();
+    return std::string("setting ") + setting + " is " + is + ", but was " + was;
+  };
+  if (std::string text = changed("topic", stored.topic, now.topic); !text.empty()) return text;
+  if (std::string text = changed("layout", stored.layout, now.layout); !text.empty()) return text;
+  if (std::string text = changed("encoding", stored.encoding, now.encoding); !text.empty()) {
+    return text;
+  }
+  // Keys of blocks are heights.
+  if (now.layout == "blocks" || stored.plain_keys == now.plain_keys) return "";
+  return std::string("setting stores (or the node's stores) gives the topic ") +
+         (now.plain_keys ? "one store, but was several" : "several stores, but was one") +
+         ", which changes the records' keys";
 }
 
 }  // namespace sluice_kafka

@@ -4,10 +4,12 @@
 // value a JSON object:
 //
 //   {"stream":"demo","sink":"orders","epoch":3,"height":12,"digest":"hex","base":0,
-//    "filtered":false,"plain_keys":true,"topics":["orders"]}
+//    "filtered":false,"plain_keys":true,"layout":"changes","encoding":"json","topic":"orders",
+//    "topics":["orders"]}
 //
 // base: the height before the first one that the sink holds. plain_keys: record keys are the
-// change's key alone. topics: those that hold the records.
+// change's key alone. layout, encoding, topic: the settings that the records were written with;
+// positions of earlier versions lack them. topics: those that hold the records.
 //
 // Threading: pure functions.
 #pragma once
@@ -29,6 +31,9 @@ struct Position {
   uint64_t base = 0;
   bool filtered = false;
   bool plain_keys = false;
+  std::string layout;  // these three: empty where they are not known
+  std::string encoding;
+  std::string topic;  // may hold {store}
   std::set<std::string> topics;
 };
 
@@ -36,5 +41,9 @@ std::string PositionKey(std::string_view stream, std::string_view sink);
 std::string EncodePosition(const Position& position);
 // False: the value is no position.
 bool DecodePosition(std::string_view value, Position* position);
+
+// Which setting would have the sink's records go on in another shape than before, and how; empty:
+// none. `now`: of the settings; its height and what goes with it does not matter.
+std::string ChangedSetting(const Position& stored, const Position& now);
 
 }  // namespace sluice_kafka

@@ -28,22 +28,6 @@ Status Unreadable(const std::string& topic, const std::string& why) {
   return Status::Retry("position topic " + topic + " cannot be read: " + why);
 }
 
-Status Offsets(Client* client, const std::string& topic, int32_t partition, const CallLimit& limit,
-               int64_t* low, int64_t* high) {
-  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  while (!limit.over()) {
-    code = rd_kafka_query_watermark_offsets(client->raw(), topic.c_str(), partition, low, high,
-                                            kOffsetsMs);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::Ok();
-    const bool refused = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
-                         code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
-    if (refused) break;
-    client->Poll(limit.SliceMs());
-  }
-  if (limit.cancelled()) return Status::Cancelled("the call was cancelled");
-  return Status::Retry("topic " + topic + " cannot be read: " + Describe(code) + client->Trouble());
-}
-
 // One pass over a range of the partition.
 class Pass {
  public:
@@ -110,6 +94,22 @@ class Pass {
 
 }  // namespace
 
+Status AskOffsets(Client* client, const std::string& topic, int32_t partition,
+                  const CallLimit& limit, int64_t* low, int64_t* high) {
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  while (!limit.over()) {
+    code = rd_kafka_query_watermark_offsets(client->raw(), topic.c_str(), partition, low, high,
+                                            kOffsetsMs);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return Status::Ok();
+    const bool refused = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                         code == RD_KAFKA_RESP_ERR__AUTHENTICATION;
+    if (refused) break;
+    client->Poll(limit.SliceMs());
+  }
+  if (limit.cancelled()) return Status::Cancelled("the call was cancelled");
+  return Status::Retry("topic " + topic + " cannot be read: " + Describe(code) + client->Trouble());
+}
+
 Properties ReaderProperties() {
   return {{"isolation.level", "read_committed"},
           {"enable.partition.eof", "true"},
@@ -121,10 +121,10 @@ Properties ReaderProperties() {
 Status SettledOffsets(Client* consumer, Client* uncommitted, const std::string& topic,
                       int32_t partition, const CallLimit& limit, int64_t* low, int64_t* end) {
   int64_t written = 0;
-  Status status = Offsets(uncommitted, topic, partition, limit, low, &written);
+  Status status = AskOffsets(uncommitted, topic, partition, limit, low, &written);
   const CallLimit settle(kSettleTime, nullptr);
   while (status.ok()) {
-    status = Offsets(consumer, topic, partition, limit, low, end);
+    status = AskOffsets(consumer, topic, partition, limit, low, end);
     if (*end >= written || settle.over() || limit.over()) break;
     consumer->Poll(50);
   }
@@ -144,7 +144,7 @@ Status ReadPosition(Client* consumer, Client* uncommitted, const std::string& to
     status = SettledOffsets(consumer, uncommitted, topic, kPartition, limit, &low, &end);
   } else {
     Client* const asked = through == ReadThrough::kEnd ? uncommitted : consumer;
-    status = Offsets(asked, topic, kPartition, limit, &low, &end);
+    status = AskOffsets(asked, topic, kPartition, limit, &low, &end);
   }
   if (!status.ok()) return status;
   bool found = false;

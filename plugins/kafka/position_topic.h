@@ -36,6 +36,11 @@ sluice::sdk::Status ReadPosition(Client* consumer, Client* uncommitted, const st
                                  const std::string& key, ReadThrough through,
                                  const CallLimit& limit, std::optional<Position>* position);
 
+// Where a partition begins and ends, as the client's isolation level sees it. RETRY: no broker
+// tells.
+sluice::sdk::Status AskOffsets(Client* client, const std::string& topic, int32_t partition,
+                               const CallLimit& limit, int64_t* low, int64_t* high);
+
 // Where a partition begins, and its last stable offset. A committed transaction becomes visible one
 // partition after the other, so for a short time this waits until nothing before the present end is
 // undecided; a transaction that a dead writer has left open is not waited for any longer.

@@ -185,6 +185,10 @@ bool IsCredential(std::string_view property) {
   });
 }
 
+const char* NameOf(Layout layout) { return layout == Layout::kBlocks ? "blocks" : "changes"; }
+
+const char* NameOf(Encoding encoding) { return encoding == Encoding::kJson ? "json" : "protobuf"; }
+
 std::string TopicOf(const Settings& settings, std::string_view store) {
   std::string topic = settings.topic;
   if (const size_t at = topic.find(kStorePlace); at != std::string::npos) {

@@ -46,6 +46,10 @@ sluice::sdk::Status ParseSettings(std::string_view json, std::string_view stream
 // Whether the value of the librdkafka property must not be shown.
 bool IsCredential(std::string_view property);
 
+// As the settings have them.
+const char* NameOf(Layout layout);
+const char* NameOf(Encoding encoding);
+
 // The topic of a store's changes.
 std::string TopicOf(const Settings& settings, std::string_view store);
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <string_view>
 
 namespace sluice_kafka {
 
@@ -12,6 +13,8 @@ namespace {
 
 // A record's key, headers and framing beside what message.max.bytes counts.
 constexpr uint64_t kRecordOverhead = 64 * 1024;
+// Of the admin API.
+constexpr int kRequestMs = 5000;
 
 struct DestroyMetadata {
   void operator()(const struct rd_kafka_metadata* metadata) const {
@@ -31,6 +34,12 @@ struct DestroyQueue {
 };
 struct DestroyEvent {
   void operator()(rd_kafka_event_t* event) const { rd_kafka_event_destroy(event); }
+};
+
+struct DestroyResource {
+  void operator()(rd_kafka_ConfigResource_t* resource) const {
+    rd_kafka_ConfigResource_destroy(resource);
+  }
 };
 
 Status Cancelled() { return Status::Cancelled("the call was cancelled"); }
@@ -65,6 +74,33 @@ Status ResultOf(rd_kafka_event_t* event, const TopicPlan& plan, bool* again) {
   const std::string what = "topic " + plan.name + " cannot be created: " + text + " (" +
                            rd_kafka_err2name(code) + "); have it created: " + Command(plan);
   return Status::Retry(what);
+}
+
+// The answer to a request of the admin API; null once the call is over.
+std::unique_ptr<rd_kafka_event_t, DestroyEvent> WaitFor(rd_kafka_queue_t* queue,
+                                                        const CallLimit& limit) {
+  std::unique_ptr<rd_kafka_event_t, DestroyEvent> event;
+  while (event == nullptr && !limit.cancelled()) {
+    event.reset(rd_kafka_queue_poll(queue, limit.SliceMs()));
+  }
+  return event;
+}
+
+// The one resource's value of `name` in an answer; empty: it is not told.
+std::string ConfigIn(rd_kafka_event_t* event, std::string_view name) {
+  const auto* result = rd_kafka_event_DescribeConfigs_result(event);
+  if (result == nullptr) return "";
+  size_t count = 0;
+  const rd_kafka_ConfigResource_t** resources =
+      rd_kafka_DescribeConfigs_result_resources(result, &count);
+  if (count != 1) return "";
+  size_t entries = 0;
+  const rd_kafka_ConfigEntry_t** entry = rd_kafka_ConfigResource_configs(resources[0], &entries);
+  for (size_t i = 0; i < entries; ++i) {
+    const char* value = rd_kafka_ConfigEntry_value(entry[i]);
+    if (name == rd_kafka_ConfigEntry_name(entry[i]) && value != nullptr) return value;
+  }
+  return "";
 }
 
 }  // namespace
@@ -148,15 +184,11 @@ Status EnsureTopic(Client* consumer, const Settings& settings, const TopicPlan& 
   do {
     const std::unique_ptr<rd_kafka_AdminOptions_t, DestroyOptions> options(
         rd_kafka_AdminOptions_new(consumer->raw(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
-    constexpr int kRequestMs = 5000;
     rd_kafka_AdminOptions_set_request_timeout(options.get(), kRequestMs, nullptr, 0);
     rd_kafka_AdminOptions_set_operation_timeout(options.get(), kRequestMs, nullptr, 0);
     rd_kafka_NewTopic_t* topics[] = {topic.get()};
     rd_kafka_CreateTopics(consumer->raw(), topics, 1, options.get(), queue.get());
-    std::unique_ptr<rd_kafka_event_t, DestroyEvent> event;
-    while (event == nullptr && !limit.cancelled()) {
-      event.reset(rd_kafka_queue_poll(queue.get(), limit.SliceMs()));
-    }
+    const auto event = WaitFor(queue.get(), limit);
     if (event == nullptr) return Cancelled();
     bool again = false;
     status = ResultOf(event.get(), plan, &again);
@@ -171,6 +203,25 @@ Status EnsureTopic(Client* consumer, const Settings& settings, const TopicPlan& 
   }
   if (limit.cancelled()) return Cancelled();
   return Status::Retry("topic " + plan.name + " was created, but no broker knows it yet");
+}
+
+Status CheckCompacted(Client* consumer, const std::string& topic, const CallLimit& limit) {
+  const std::unique_ptr<rd_kafka_ConfigResource_t, DestroyResource> resource(
+      rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.c_str()));
+  const std::unique_ptr<rd_kafka_AdminOptions_t, DestroyOptions> options(
+      rd_kafka_AdminOptions_new(consumer->raw(), RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS));
+  rd_kafka_AdminOptions_set_request_timeout(options.get(), kRequestMs, nullptr, 0);
+  const std::unique_ptr<rd_kafka_queue_t, DestroyQueue> queue(rd_kafka_queue_new(consumer->raw()));
+  rd_kafka_ConfigResource_t* resources[] = {resource.get()};
+  rd_kafka_DescribeConfigs(consumer->raw(), resources, 1, options.get(), queue.get());
+  const auto event = WaitFor(queue.get(), limit);
+  if (event == nullptr) return Cancelled();
+  const std::string policy = ConfigIn(event.get(), "cleanup.policy");
+  if (policy.empty() || policy == "compact") return Status::Ok();
+  return Status::Invalid("position topic " + topic + " has cleanup.policy=" + policy +
+                         ", with which the broker would remove the sink's position some day; set "
+                         "it: kafka-configs.sh --alter --entity-type topics --entity-name " +
+                         topic + " --add-config cleanup.policy=compact");
 }
 
 }  // namespace sluice_kafka

@@ -36,4 +36,9 @@ sluice::sdk::Status CountPartitions(Client* consumer, const std::string& topic,
 sluice::sdk::Status EnsureTopic(Client* consumer, const Settings& settings, const TopicPlan& plan,
                                 const CallLimit& limit);
 
+// INVALID: the broker would remove records of the position topic, as its cleanup.policy is not
+// compact. OK also where the broker does not tell, as without the permission DescribeConfigs.
+sluice::sdk::Status CheckCompacted(Client* consumer, const std::string& topic,
+                                   const CallLimit& limit);
+
 }  // namespace sluice_kafka

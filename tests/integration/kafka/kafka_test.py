@@ -191,6 +191,96 @@ class Topics(KafkaCase):
         self.assertNotEqual(outcome.code, 0)
         self.assertIn("topic gone is gone, although the sink stands at height 5", outcome.err)
 
+    def test_records_without_a_position_are_not_written_a_second_time(self):
+        home = self.home(commit='recover_timeout = "10s"')
+        blocks = make_blocks(1, 8)
+        self.assertDone(home.replay(blocks[:5]))
+        self.cluster.kcat("-P", "-t", f"sluice.{home.stream}.position", "-p", "0", "-K", ":", "-Z",
+                          stdin=f"{home.stream}.orders:\n".encode())
+        outcome = home.replay(blocks)
+        self.assertNotEqual(outcome.code, 0, outcome)
+        self.assertIn(f"topic {home.stream} holds records, but there is no position of this sink, "
+                      f"key {home.stream}.orders", outcome.err)
+        self.assertHolds(home, blocks[:5])
+        # As docs/sinks/kafka.md says how to start over.
+        self.cluster.tool("TopicCommand", "--delete", "--topic", home.stream)
+        wait_until("the topic is gone", lambda: home.stream not in self.cluster.topics())
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+        self.assertEqualInKafka(home)
+
+    def test_a_stores_topic_that_holds_records_of_others_is_named(self):
+        home = self.home({"topic": "place"}, commit='recover_timeout = "10s"')
+        text = (home.path / "config" / "app.toml").read_text()
+        home.configure(text.replace('"place"', json.dumps(home.stream + ".{store}")))
+        blocks = [{"height": b["height"], "txs": [
+            {"ops": [op for op in tx["ops"] if op["store"] == "main"]} for tx in b["txs"]]}
+            for b in make_blocks(1, 4)]
+        self.assertDone(home.replay(blocks))
+        taken = f"{home.stream}.orders"
+        self.cluster.tool("TopicCommand", "--create", "--topic", taken)
+        self.cluster.kcat("-P", "-t", taken, stdin=b"strange\n")
+        outcome = home.replay(blocks + make_blocks(5, 6))
+        self.assertNotEqual(outcome.code, 0, outcome)
+        self.assertIn(f"topic {taken} holds records, but there is no position of this sink",
+                      outcome.err)
+
+    def test_aborted_records_in_a_topic_are_no_records(self):
+        home = self.home()
+        self.cluster.tool("TopicCommand", "--create", "--topic", home.stream)
+        strange = f"{home.stream}.strange"
+        kcat = subprocess.Popen(
+            ["kcat", "-P", "-b", self.cluster.brokers, "-t", home.stream,
+             "-X", f"transactional.id={strange}", "-X", "transaction.timeout.ms=1500"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(kcat.stdin.close)
+        self.addCleanup(kcat.wait)
+        self.addCleanup(kcat.kill)
+        kcat.stdin.write(b"never seen\n" * 1000)
+        kcat.stdin.flush()
+        wait_until("uncommitted records",
+                   lambda: self.cluster.read(home.stream, committed=False))
+        kcat.kill()
+        wait_until("the broker aborts", lambda: self.cluster.transaction_state(
+            strange) == "CompleteAbort")
+        blocks = make_blocks(1, 5)
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+        self.assertEqualInKafka(home)
+
+    def test_a_position_topic_that_would_be_emptied_is_refused(self):
+        home = self.home(commit='recover_timeout = "10s"')
+        self.assertDone(home.replay(make_blocks(1, 3)))
+        topic = f"sluice.{home.stream}.position"
+        self.cluster.alter_topic(topic, "cleanup.policy=delete")
+        outcome = home.replay(make_blocks(1, 5))
+        self.assertNotEqual(outcome.code, 0, outcome)
+        self.assertIn(f"position topic {topic} has cleanup.policy=delete", outcome.err)
+        self.cluster.alter_topic(topic, "cleanup.policy=compact")
+        self.assertDone(home.replay(make_blocks(1, 5)))
+
+    def test_settings_that_would_change_the_records_are_refused(self):
+        home = self.home(commit='recover_timeout = "10s"')
+        blocks = make_blocks(1, 8)
+        self.assertDone(home.replay(blocks[:4]))
+        text = (home.path / "config" / "app.toml").read_text()
+        topic = f'"topic" = {json.dumps(home.stream)}'
+        for was, now, said in (
+                ('"encoding" = "json"', '"encoding" = "protobuf"',
+                 "setting encoding is protobuf, but was json"),
+                (topic, topic + ', "layout" = "blocks"', "setting layout is blocks, but was changes"),
+                (topic, topic[:-1] + '-{store}"', "setting topic is"),
+                ('plugin = "kafka"', 'plugin = "kafka"\nstores = ["main"]', "setting stores")):
+            self.assertIn(was, text)
+            home.configure(text.replace(was, now))
+            outcome = home.replay(blocks)
+            self.assertNotEqual(outcome.code, 0, outcome)
+            self.assertIn(said, outcome.err)
+            self.assertIn("set it back, or start over", outcome.err)
+        home.configure(text)
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+
     def test_two_sinks_share_a_position_topic(self):
         first = self.home()
         self.assertDone(first.replay(make_blocks(1, 10)))

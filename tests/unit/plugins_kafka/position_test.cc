@@ -50,6 +50,45 @@ TEST(KafkaPosition, RefusesWhatIsNoPosition) {
   }
 }
 
+TEST(KafkaPosition, NamesTheSettingThatWouldChangeTheRecords) {
+  Position stored;
+  stored.layout = "changes";
+  stored.encoding = "json";
+  stored.topic = "orders";
+  Position read;
+  ASSERT_TRUE(DecodePosition(EncodePosition(stored), &read));
+  EXPECT_EQ(ChangedSetting(read, stored), "");
+  Position now = stored;
+  now.topic = "{store}";
+  EXPECT_EQ(ChangedSetting(read, now), "setting topic is {store}, but was orders");
+  now = stored;
+  now.layout = "blocks";
+  EXPECT_EQ(ChangedSetting(read, now), "setting layout is blocks, but was changes");
+  now = stored;
+  now.encoding = "protobuf";
+  EXPECT_EQ(ChangedSetting(read, now), "setting encoding is protobuf, but was json");
+  now = stored;
+  now.plain_keys = true;
+  EXPECT_NE(ChangedSetting(read, now).find("setting stores"), std::string::npos);
+  read.layout = now.layout = "blocks";
+  EXPECT_EQ(ChangedSetting(read, now), "");
+}
+
+TEST(KafkaPosition, OfAnEarlierVersionOnlyTheKeysAreCompared) {
+  Position stored;
+  const std::string digest(64, '0');
+  ASSERT_TRUE(DecodePosition(
+      R"({"stream":"s","sink":"k","epoch":1,"height":2,"base":0,"digest":")" + digest + R"("})",
+      &stored));
+  Position now;
+  now.layout = "changes";
+  now.encoding = "json";
+  now.topic = "orders";
+  EXPECT_EQ(ChangedSetting(stored, now), "");
+  now.plain_keys = true;
+  EXPECT_NE(ChangedSetting(stored, now), "");
+}
+
 TEST(KafkaPosition, KeyNamesStreamAndSink) {
   EXPECT_EQ(PositionKey("demo", "orders"), "demo.orders");
 }
