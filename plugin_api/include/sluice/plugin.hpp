@@ -648,7 +648,11 @@ class Adapter {
     return Guard(self->host_, "provision plan", [&] {
       std::string text;
       Status status = PlanProvision(self->object_.get(), StartArgs(args), &text);
-      if (status.ok() && !text.empty()) plan->write(plan->context, Text(text));
+      if (!status.ok() || text.empty()) return status;
+      if (!SLUICE_HAS(plan, sluice_plan, write)) {
+        return Status::Unsupported("the host gave nothing to write a plan with");
+      }
+      plan->write(plan->context, Text(text));
       return status;
     });
   }
