@@ -68,12 +68,15 @@ std::string WrongConninfo(const std::string& conninfo) {
 
 std::string UserOfConninfo(const std::string& conninfo) {
   const Options options = ParseConninfo(conninfo);
+  bool by_service = false;
+  // libpq lists service first; a user beside it counts all the same.
   for (const PQconninfoOption* at = options.get(); at != nullptr && at->keyword != nullptr; ++at) {
-    const bool is_set = at->val != nullptr && *at->val != '\0';
+    if (at->val == nullptr || *at->val == '\0') continue;
     const std::string_view name = at->keyword;
-    if (is_set && name == "user") return at->val;
-    if (is_set && name == "service") return {};
+    if (name == "user") return at->val;
+    if (name == "service") by_service = true;
   }
+  if (by_service) return {};
   const char* user = std::getenv("PGUSER");
   return user == nullptr ? std::string() : user;
 }
@@ -157,6 +160,7 @@ Fault Connection::ConnectLoop() {
 void Connection::Close() {
   row_.reset();
   farewell_.clear();
+  warning_.clear();
   connection_.reset();
 }
 
@@ -244,6 +248,8 @@ void Connection::Notice(const PGresult* notice) {
     farewell_ =
         Clean(ResultField(notice, PG_DIAG_MESSAGE_PRIMARY)) + " [SQLSTATE " + sqlstate + "]";
   }
+  // One out of a trigger says where it is from; one of the server's COMMIT has no such context.
+  if (severity == "WARNING" && ResultField(notice, PG_DIAG_CONTEXT).empty()) warning_ = text;
   if (on_notice_) on_notice_(text);
 }
 
@@ -259,6 +265,7 @@ Fault Connection::Lost(const std::string& doing) {
 
 Fault Connection::Send(const std::string& sql) {
   if (!open()) return Fault::Retry(name_ + ": there is no connection");
+  warning_.clear();
   if (PQsendQuery(connection_.get(), sql.c_str()) == 0) return Lost("sending a statement");
   return Flush();
 }
@@ -302,6 +309,26 @@ Fault Connection::Execute(const std::string& sql, PgResult* last) {
     if (result == nullptr) return {};
     if (last != nullptr) *last = std::move(result);
   }
+}
+
+Fault Connection::Commit() {
+  if (Fault fault = Send("COMMIT"); !fault.ok()) return fault;
+  PgResult result;
+  if (Fault fault = Next(&result); !fault.ok()) return fault;
+  if (Fault fault = Committed(result); !fault.ok()) return fault;
+  return Next(&result);
+}
+
+Fault Connection::Committed(const PgResult& result) {
+  // In a transaction that has failed, COMMIT succeeds and rolls back.
+  if (std::string_view(PQcmdStatus(result.get())) != "COMMIT") {
+    Drain();
+    return Fault::Retry(name_ + " rolled the transaction back");
+  }
+  if (warning_.empty()) return {};
+  const std::string text = name_ + " warned at COMMIT: " + warning_;
+  Close();
+  return Fault::Retry(text + "; where the sink stands is asked on a new connection");
 }
 
 Fault Connection::ExecuteWithText(const std::string& sql, std::string_view parameter) {

@@ -71,6 +71,13 @@ class Connection {
 
   // Runs a text of one or more statements; the result of the last.
   Fault Execute(const std::string& sql, PgResult* last = nullptr);
+  // Ends a transaction. Fails, and closes the connection, also where it was only made here: see
+  // Committed.
+  Fault Commit();
+  // What `result`, of a COMMIT that Next has just given, says. A warning that came with it says
+  // that the server no longer waits for a synchronous standby, which may not have the transaction:
+  // that is no commit of the level asked for, and counts as an answer that was lost.
+  Fault Committed(const PgResult& result);
   // One statement with one text parameter.
   Fault ExecuteWithText(const std::string& sql, std::string_view parameter);
 
@@ -112,6 +119,9 @@ class Connection {
   std::unique_ptr<char, BufferDeleter> row_;
   Clock::time_point deadline_ = Clock::time_point::max();
   std::string name_ = "the server";
+  // Of the text that was sent last: libpq hands a warning out ahead of the results that came before
+  // it, so which statement it belongs to shows only from what it lacks, a context.
+  std::string warning_;
   // Why the server ends the session, where it said so while nothing was asked of it.
   std::string farewell_;
   std::string secrets_[2];  // password, sslpassword

@@ -51,20 +51,17 @@ std::string BadValuesSql(const Settings& settings, const SinkKey& key, const Hei
   return sql;
 }
 
-bool HasColumn(const Settings& settings, std::string_view store, ValueForm form) {
-  if (settings.table_per_store) return settings.form_of(store) == form;
-  return std::any_of(settings.value_as.begin(), settings.value_as.end(),
-                     [form](const auto& entry) { return entry.second == form; });
-}
-
 std::string Form(RowForm form) { return std::to_string(static_cast<int>(form)); }
 
 void AddStateSteps(const Settings& settings, const SinkKey& key, const HeightGroup& group,
-                   std::vector<Step>* steps) {
+                   const StateColumns& columns, std::vector<Step>* steps) {
   const std::map<std::string, HeightGroup::StoreRows> stores = group.stores();
   if (settings.table_per_store) {
     for (const auto& [store, rows] : stores) {
-      if (rows.sets) steps->push_back({StepKind::kPlain, UpsertSql(settings, key, store), {}});
+      if (rows.sets) {
+        const std::string sql = UpsertSql(settings, key, store, columns.at(store));
+        steps->push_back({StepKind::kPlain, sql, {}});
+      }
       if (rows.deletes) steps->push_back({StepKind::kPlain, DeleteSql(settings, key, store), {}});
     }
     return;
@@ -73,7 +70,9 @@ void AddStateSteps(const Settings& settings, const SinkKey& key, const HeightGro
                                 [](const auto& entry) { return entry.second.sets; });
   const bool deletes = std::any_of(stores.begin(), stores.end(),
                                    [](const auto& entry) { return entry.second.deletes; });
-  if (sets) steps->push_back({StepKind::kPlain, UpsertSql(settings, key, ""), {}});
+  if (sets) {
+    steps->push_back({StepKind::kPlain, UpsertSql(settings, key, "", columns.at("")), {}});
+  }
   if (deletes) steps->push_back({StepKind::kPlain, DeleteSql(settings, key, ""), {}});
 }
 
@@ -107,9 +106,7 @@ class Runner {
         touched_ = std::string_view(PQcmdTuples(result.get())) == "1";
         return {};
       case StepKind::kCommit:
-        // In a transaction that has failed, COMMIT succeeds and rolls back.
-        if (std::string_view(PQcmdStatus(result.get())) == "COMMIT") return {};
-        return Fault::Retry(connection_->name() + " rolled the transaction back");
+        return connection_->Committed(result);
       case StepKind::kCopy:
         return RunCopy(step, std::move(result));
     }
@@ -162,10 +159,10 @@ std::string PrepareSessionSql(const Settings& settings) {
   return sql;
 }
 
-std::string UpsertSql(const Settings& settings, const SinkKey& key, std::string_view store) {
+std::string UpsertSql(const Settings& settings, const SinkKey& key, std::string_view store,
+                      const TypedColumns& columns) {
   const bool shared = !settings.table_per_store;
-  const bool text = HasColumn(settings, store, ValueForm::kText);
-  const bool jsonb = HasColumn(settings, store, ValueForm::kJsonb);
+  const auto [text, jsonb] = columns;
   const std::string value = "pg_catalog.convert_from(value, 'UTF8')";
   std::string sql = "INSERT INTO " + StateTable(settings, store) + " (stream, sink, " +
                     (shared ? "store, " : "") + "key, value, height, seq" +
@@ -199,7 +196,8 @@ std::string DeleteSql(const Settings& settings, const SinkKey& key, std::string_
 }
 
 Fault WriteGroup(const Settings& settings, const SinkKey& key, uint64_t epoch,
-                 const HeightGroup& group, Connection* connection, WriteOutcome* outcome) {
+                 const HeightGroup& group, const StateColumns& columns, Connection* connection,
+                 WriteOutcome* outcome) {
   const std::string staging = settings.state ? group.StagingRows() : std::string();
   std::vector<Step> steps;
   steps.push_back({StepKind::kPlain, "BEGIN", {}});
@@ -228,7 +226,7 @@ Fault WriteGroup(const Settings& settings, const SinkKey& key, uint64_t epoch,
   if (!group.passed_over().empty()) {
     steps.push_back({StepKind::kPlain, BadValuesSql(settings, key, group), {}});
   }
-  if (!staging.empty()) AddStateSteps(settings, key, group, &steps);
+  if (!staging.empty()) AddStateSteps(settings, key, group, columns, &steps);
   steps.push_back({StepKind::kCommit, "COMMIT", {}});
 
   // Without a COPY nothing would hold the server back between guard row and COMMIT.

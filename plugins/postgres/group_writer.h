@@ -21,6 +21,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,21 +31,29 @@
 #include "postgres/height_group.h"
 #include "postgres/position.h"
 #include "postgres/settings.h"
+#include "postgres/tables.h"
 
 namespace sluice_postgres {
 
 // What a session needs before it writes.
 std::string PrepareSessionSql(const Settings& settings);
 
+// By store; of "" where all stores share one table.
+using StateColumns = std::map<std::string, TypedColumns, std::less<>>;
+
 // The statements that bring the staging table into the state table of `store` (any, where all
-// stores share one).
-std::string UpsertSql(const Settings& settings, const SinkKey& key, std::string_view store);
+// stores share one). A typed column that is there is always written: with NULL where value_as does
+// not ask for it, or not any more.
+std::string UpsertSql(const Settings& settings, const SinkKey& key, std::string_view store,
+                      const TypedColumns& columns);
 std::string DeleteSql(const Settings& settings, const SinkKey& key, std::string_view store);
 
 // Whether the guard row let the group in; meaningless with a fault.
 enum class WriteOutcome { kCommitted, kGuardMissed };
 
+// `columns` has the state table of each store of the group.
 Fault WriteGroup(const Settings& settings, const SinkKey& key, uint64_t epoch,
-                 const HeightGroup& group, Connection* connection, WriteOutcome* outcome);
+                 const HeightGroup& group, const StateColumns& columns, Connection* connection,
+                 WriteOutcome* outcome);
 
 }  // namespace sluice_postgres

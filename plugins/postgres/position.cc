@@ -36,12 +36,13 @@ std::string SinkKey::Where(const std::string& prefix) const {
 
 std::string SinkKey::Values() const { return QuoteText(stream) + ", " + QuoteText(sink); }
 
-std::string SinkKey::ApplicationPrefix() const {
-  return "sluice/" + HashOf(stream + "/" + sink) + "/";
+std::string SinkKey::ApplicationPrefix(const Settings& settings) const {
+  return "sluice/" + HashOf(stream + "/" + sink + "/" + settings.schema) + "/";
 }
 
-std::string SinkKey::ApplicationName(uint64_t epoch) const {
-  return (ApplicationPrefix() + std::to_string(epoch) + "/" + sink).substr(0, kIdentifierBytesMax);
+std::string SinkKey::ApplicationName(const Settings& settings, uint64_t epoch) const {
+  return (ApplicationPrefix(settings) + std::to_string(epoch) + "/" + sink)
+      .substr(0, kIdentifierBytesMax);
 }
 
 Fault ReadGuardRow(const Settings& settings, const SinkKey& key, Connection* connection,
@@ -89,6 +90,11 @@ std::string RaiseEpochSql(const Settings& settings, const SinkKey& key, uint64_t
          " AND digest = " + QuoteBytes(View(digest)) + " AND epoch <= " + e;
 }
 
+std::string TouchGuardSql(const Settings& settings, const SinkKey& key, uint64_t epoch) {
+  return "UPDATE " + PositionTable(settings) + " SET updated_at = pg_catalog.now() WHERE " +
+         key.Where() + " AND epoch = " + std::to_string(epoch);
+}
+
 std::string BeginAtSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
                        uint64_t height, const sluice_digest& digest) {
   const std::string h = std::to_string(height);
@@ -105,8 +111,9 @@ std::string BeginAtSql(const Settings& settings, const SinkKey& key, uint64_t ep
          " OR (held.height = 0 AND excluded.height = 0))";
 }
 
-Fault EndOlderWriters(const SinkKey& key, uint64_t epoch, Connection* connection, int* ended) {
-  const std::string prefix = key.ApplicationPrefix();
+Fault EndOlderWriters(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                      Connection* connection, int* ended) {
+  const std::string prefix = key.ApplicationPrefix(settings);
   PgResult result;
   // CASE, because the order in which AND is evaluated is not given.
   Fault fault = connection->Execute(

@@ -27,10 +27,10 @@ struct SinkKey {
   // "'s', 'n'"
   std::string Values() const;
   // pg_stat_activity shows it, and a newer incarnation finds by it the older one's connections:
-  // "sluice/<hash of stream and sink>/<epoch>/<sink>", cut to what PostgreSQL keeps.
-  std::string ApplicationName(uint64_t epoch) const;
-  // What comes before the epoch in it.
-  std::string ApplicationPrefix() const;
+  // "sluice/<hash of stream, sink and schema>/<epoch>/<sink>", cut to what PostgreSQL keeps.
+  std::string ApplicationName(const Settings& settings, uint64_t epoch) const;
+  // What comes before the epoch in it: the same for all that write one guard row, no others.
+  std::string ApplicationPrefix(const Settings& settings) const;
 };
 
 struct GuardRow {
@@ -54,12 +54,15 @@ std::string AdvanceGuardSql(const Settings& settings, const SinkKey& key, uint64
 // Raises the epoch where the row stands at (height, digest); one row, or none.
 std::string RaiseEpochSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
                           uint64_t height, const sluice_digest& digest);
+// Writes the row of `epoch` anew, as it is.
+std::string TouchGuardSql(const Settings& settings, const SinkKey& key, uint64_t epoch);
 // Begins at a base: makes the row, or moves one that stands below it under an older epoch.
 std::string BeginAtSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
                        uint64_t height, const sluice_digest& digest);
 
 // Ends the server's side of incarnations with an older epoch than this, which may hold the guard
 // row's lock for as long as their process is stopped. `ended`: how many.
-Fault EndOlderWriters(const SinkKey& key, uint64_t epoch, Connection* connection, int* ended);
+Fault EndOlderWriters(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                      Connection* connection, int* ended);
 
 }  // namespace sluice_postgres

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "postgres/group_writer.h"
 #include "postgres/provision.h"
 #include "postgres/readback.h"
 #include "postgres/sql_text.h"
@@ -61,6 +60,7 @@ Status PostgresSink::Start(const StartArgs& args, StartResult* result) {
   const Fault fault = StartUp(args);
   connection_.set_deadline(Clock::time_point::max());
   result->level = level_;
+  started_ = fault.ok();
   return fault.status();
 }
 
@@ -71,8 +71,11 @@ Fault PostgresSink::StartUp(const StartArgs& args) {
   level_ = settings_.level();
   if (Fault fault = Connect(); !fault.ok()) return fault;
   if (Fault fault = CheckNoneDropped(); !fault.ok()) return fault;
-  if (Fault fault = Provision(settings_, FixedTables(settings_), &connection_); !fault.ok()) {
-    return fault;
+  if (Fault fault = CheckEpoch(); !fault.ok()) return fault;
+  if (Fault fault = ProvisionTables(FixedTables(settings_)); !fault.ok()) return fault;
+  if (settings_.state && !settings_.table_per_store) {
+    Fault fault = FindTypedColumns(settings_, "", &connection_, &state_columns_[""]);
+    if (!fault.ok()) return fault;
   }
   if (settings_.state && settings_.table_per_store) {
     for (uint64_t i = 0; i < args.raw()->store_count; ++i) {
@@ -80,13 +83,15 @@ Fault PostgresSink::StartUp(const StartArgs& args) {
     }
   }
   if (Fault fault = ReadPosition(); !fault.ok()) return fault;
-  if (position_.found && position_.epoch >= epoch_) {
-    return Fault::Fenced(connection_.name() + ": the sink was written under epoch " +
-                         std::to_string(position_.epoch) + ", this start has epoch " +
-                         std::to_string(epoch_) +
-                         "; a newer start of the node, or another node, writes here");
-  }
-  return {};
+  return CheckEpoch();
+}
+
+Fault PostgresSink::CheckEpoch() const {
+  if (!position_.found || position_.epoch < epoch_) return {};
+  return Fault::Fenced(connection_.name() + ": the sink was written under epoch " +
+                       std::to_string(position_.epoch) + ", this start has epoch " +
+                       std::to_string(epoch_) +
+                       "; a newer start of the node, or another node, writes here");
 }
 
 Fault PostgresSink::CheckNoneDropped() {
@@ -119,7 +124,7 @@ Fault PostgresSink::CheckNoneDropped() {
 
 Fault PostgresSink::Connect() {
   if (connection_.open()) return {};
-  if (Fault fault = connection_.Open(settings_.conninfo, key_.ApplicationName(epoch_));
+  if (Fault fault = connection_.Open(settings_.conninfo, key_.ApplicationName(settings_, epoch_));
       !fault.ok()) {
     return fault;
   }
@@ -137,6 +142,12 @@ Fault PostgresSink::Connect() {
   }
   // A server that does not sync cannot make anything durable, whatever a commit says.
   if (Field(fsync, 0, 0) == "off" && level_ > SLUICE_LEVEL_RECEIVED) {
+    if (started_) {
+      const std::string name = connection_.name();
+      connection_.Close();
+      return Fault::Broken(name + " runs with fsync = off now: acks are at level received only, " +
+                           "which is less than this instance started with");
+    }
     level_ = SLUICE_LEVEL_RECEIVED;
     host_.Log(SLUICE_LOG_WARN,
               connection_.name() + " runs with fsync = off: acks are at level received only");
@@ -148,20 +159,40 @@ Fault PostgresSink::ReadPosition() {
   return ReadGuardRow(settings_, key_, &connection_, &position_);
 }
 
+// What a lost answer leaves visible, and what a restart of the server makes visible, need not be on
+// a synchronous standby: a commit after it waits for all that came before.
+Fault PostgresSink::FindPosition() {
+  if (Fault fault = Connect(); !fault.ok()) return fault;
+  if (attached_) {
+    Fault fault = connection_.Execute("BEGIN; " + TouchGuardSql(settings_, key_, epoch_));
+    if (fault.ok()) fault = connection_.Commit();
+    if (!fault.ok()) {
+      connection_.Rollback();
+      return fault.WithContext("making sure of what the sink holds");
+    }
+  }
+  return ReadPosition();
+}
+
+Fault PostgresSink::ProvisionTables(const std::vector<Table>& tables) {
+  const auto provision = [&] { return Provision(settings_, tables, &connection_); };
+  // Which incarnation is an older one only the guard row says.
+  return position_.found ? AgainstOlderWriters(provision) : provision();
+}
+
 Fault PostgresSink::EnsureStoreTable(std::string_view store) {
-  if (store_tables_.count(store) != 0) return {};
+  if (state_columns_.count(store) != 0) return {};
   if (Fault fault = CheckStoreTable(settings_, store); !fault.ok()) return fault;
-  const Table table = StoreTable(settings_, store);
-  if (Fault fault = Provision(settings_, {table}, &connection_); !fault.ok()) return fault;
-  store_tables_.emplace(store);
-  return {};
+  if (Fault fault = ProvisionTables({StoreTable(settings_, store)}); !fault.ok()) return fault;
+  TypedColumns columns;
+  Fault fault = FindTypedColumns(settings_, store, &connection_, &columns);
+  if (fault.ok()) state_columns_.emplace(store, columns);
+  return fault;
 }
 
 Status PostgresSink::Resume(sluice::sdk::Position* position) {
   group_.Clear();
-  Fault fault = Connect();
-  if (fault.ok()) fault = ReadPosition();
-  if (!fault.ok()) return fault.status();
+  if (Fault fault = FindPosition(); !fault.ok()) return fault.status();
   // A row at height 0 was only attached to: nothing was delivered.
   if (!position_.found || position_.height == 0) {
     position->SetEmpty();
@@ -176,7 +207,7 @@ Fault PostgresSink::AgainstOlderWriters(Step step) {
   Fault fault = step();
   if (fault.sqlstate() != kLockNotAvailable) return fault;
   int ended = 0;
-  const Fault refused = EndOlderWriters(key_, epoch_, &connection_, &ended);
+  const Fault refused = EndOlderWriters(settings_, key_, epoch_, &connection_, &ended);
   if (!refused.ok()) {
     return Fault::Retry(fault.text() +
                         "; an older incarnation could not be ended: " + refused.text());
@@ -204,15 +235,16 @@ Status PostgresSink::Attach(const AttachArgs& args) {
 Fault PostgresSink::AttachTo(const AttachArgs& args) {
   const bool resumed = args.reason == SLUICE_ATTACH_RESUMED;
   // An epoch that a power cut could take back would let the older one in again.
+  const bool off = settings_.synchronous_commit == "off";
   PgResult touched;
-  Fault fault = connection_.Execute("BEGIN; SET LOCAL synchronous_commit = on");
+  Fault fault = connection_.Execute(off ? "BEGIN; SET LOCAL synchronous_commit = local" : "BEGIN");
   if (fault.ok()) {
     fault = connection_.Execute(
         resumed ? RaiseEpochSql(settings_, key_, args.epoch, args.height, args.digest)
                 : BeginAtSql(settings_, key_, args.epoch, args.height, args.digest),
         &touched);
   }
-  if (fault.ok()) fault = connection_.Execute("COMMIT");
+  if (fault.ok()) fault = connection_.Commit();
   if (!fault.ok()) {
     connection_.Rollback();
     return fault.WithContext("attaching at " + Height(args.height));
@@ -259,9 +291,7 @@ Status PostgresSink::Deliver(const Batch& batch) {
   if (Status status = CheckBatch(batch); !status.ok()) return status;
   if (group_.empty() && !connection_.open()) {
     // Not what this instance remembers, but what became of its last transaction.
-    Fault fault = Connect();
-    if (fault.ok()) fault = ReadPosition();
-    if (!fault.ok()) return fault.status();
+    if (Fault fault = FindPosition(); !fault.ok()) return fault.status();
   }
   const uint64_t at = group_.empty() ? position_.height : group_.last().height;
   const sluice_digest& digest = group_.empty() ? position_.digest : group_.last().digest;
@@ -334,7 +364,7 @@ Fault PostgresSink::WriteOpenGroup() {
 
 Fault PostgresSink::WriteOnce() {
   WriteOutcome outcome = WriteOutcome::kCommitted;
-  Fault fault = WriteGroup(settings_, key_, epoch_, group_, &connection_, &outcome);
+  Fault fault = WriteGroup(settings_, key_, epoch_, group_, state_columns_, &connection_, &outcome);
   if (!fault.ok()) return fault;
   return outcome == WriteOutcome::kCommitted ? Fault::None() : AskAfterMiss();
 }
@@ -347,12 +377,10 @@ Fault PostgresSink::AskAfterMiss() {
                          std::to_string(position_.epoch) + ", is at work; this one has epoch " +
                          std::to_string(epoch_) + ", and wrote nothing of " + Height(first));
   }
-  if (position_.found && position_.height == group_.last().height &&
-      position_.digest == group_.last().digest) {
-    return {};  // committed before, and the answer was lost
-  }
   const std::string where =
       position_.found ? "stands at " + Height(position_.height) : "has no row";
+  // What somebody else wrote there is made sure of before it is taken for this instance's.
+  connection_.Close();
   return Fault::Retry(connection_.name() + ": the sink " + where + " where " + Height(first - 1) +
                       " was expected; it is asked again");
 }
@@ -396,7 +424,12 @@ Status PostgresSink::Dropped(Fault fault, uint64_t height) {
   const bool others = !group_.empty() && group_.first().height < height;
   const GroupHeight first = others ? group_.first() : GroupHeight();
   group_.Clear();
-  if (others) host_.Nack(epoch_, first.attempt, first.height, status);
+  // For the host, a height that is nacked has no call that could have been cancelled.
+  const bool cancelled = status.code() == SLUICE_CANCELLED;
+  if (others) {
+    host_.Nack(epoch_, first.attempt, first.height,
+               cancelled ? Status::Retry(status.text()) : status);
+  }
   return status;
 }
 

@@ -5,7 +5,8 @@
 //
 // clang-format off
 // start      connects, makes or adopts the tables, refuses an epoch not above the stored one
-// resume     reads the guard row, after a lost connection on a new one: that settles what became of a COMMIT
+// resume     reads the guard row, after a lost connection on a new one: that settles what became of a COMMIT,
+//            and is committed as safely as a group before it is answered
 // attach     raises the epoch in the guard row, durably; ends an older incarnation that holds its lock
 // deliver    collects heights into a group, writes it as one transaction; one ack follows it
 // clang-format on
@@ -16,12 +17,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <sluice/plugin.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "postgres/connection.h"
+#include "postgres/group_writer.h"
 #include "postgres/height_group.h"
 #include "postgres/position.h"
 #include "postgres/settings.h"
@@ -50,8 +52,12 @@ class PostgresSink {
   // A connection with its session prepared; nothing to do where there is one.
   Fault Connect();
   Fault ReadPosition();
+  // Where the sink stands, on a connection that is new where the last one was lost.
+  Fault FindPosition();
   // A table that was dropped would come back empty, and nobody would notice.
   Fault CheckNoneDropped();
+  Fault CheckEpoch() const;
+  Fault ProvisionTables(const std::vector<Table>& tables);
   Fault EnsureStoreTable(std::string_view store);
   // Runs `step` again where it timed out on the lock of an older incarnation that could be ended.
   template <typename Step>
@@ -82,8 +88,9 @@ class PostgresSink {
   SinkKey key_;
   uint64_t epoch_ = 0;
   int32_t level_ = SLUICE_LEVEL_RECEIVED;
+  bool started_ = false;  // the host knows level_
   bool attached_ = false;
-  std::set<std::string, std::less<>> store_tables_;  // known to be there; with table_per_store
+  StateColumns state_columns_;  // of the state tables that are known to be there
 
   // Where the sink stands, as the guard row said last.
   GuardRow position_;

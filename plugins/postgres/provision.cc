@@ -118,6 +118,24 @@ Fault MissingTables(const Settings& settings, const std::vector<Table>& tables,
   return fault;
 }
 
+Fault FindTypedColumns(const Settings& settings, std::string_view store, Connection* connection,
+                       TypedColumns* columns) {
+  PgResult found;
+  Fault fault = connection->Execute(
+      "SELECT a.attname FROM pg_catalog.pg_attribute a WHERE a.attrelid = pg_catalog.to_regclass(" +
+          QuoteText(StateTable(settings, store)) +
+          ") AND NOT a.attisdropped AND a.attgenerated = '' AND"
+          " (a.attname, a.atttypid) IN (('value_text', 'text'::pg_catalog.regtype),"
+          " ('value_jsonb', 'jsonb'::pg_catalog.regtype))",
+      &found);
+  if (!fault.ok()) return fault;
+  *columns = TypedColumns();
+  for (int row = 0; row < PQntuples(found.get()); ++row) {
+    (Field(found, row, 0) == "value_text" ? columns->text : columns->jsonb) = true;
+  }
+  return {};
+}
+
 Fault Provision(const Settings& settings, const std::vector<Table>& tables,
                 Connection* connection) {
   ProvisionPlan plan;

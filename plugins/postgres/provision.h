@@ -10,6 +10,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "postgres/connection.h"
@@ -39,6 +40,10 @@ std::string ProvisionScript(const Settings& settings, const std::vector<Table>& 
 // The tables that are missing, without making any.
 Fault MissingTables(const Settings& settings, const std::vector<Table>& tables,
                     Connection* connection, std::vector<std::string>* missing);
+
+// What the state table of `store` (any, where all stores share one) has.
+Fault FindTypedColumns(const Settings& settings, std::string_view store, Connection* connection,
+                       TypedColumns* columns);
 
 Fault Provision(const Settings& settings, const std::vector<Table>& tables, Connection* connection);
 

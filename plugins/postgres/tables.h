@@ -38,6 +38,12 @@ struct Table {
   bool written_from_the_start = true;
 };
 
+// What a state table has besides the bytes of a value, asked for now or by settings of before.
+struct TypedColumns {
+  bool text = false;   // value_text
+  bool jsonb = false;  // value_jsonb
+};
+
 // All but the state tables of single stores; sluice_position is the first.
 std::vector<Table> FixedTables(const Settings& settings);
 Table StoreTable(const Settings& settings, std::string_view store);

@@ -31,6 +31,11 @@ class ErrorCase(ServerTest):
     def started(self, home=None):
         """A node that has written the first heights and waits for the others: feed() gives them."""
         home = home or self.home()
+        process = self.launched(home)
+        wait_until("the first heights", lambda: self.stands() == 20)
+        return home, process
+
+    def launched(self, home):
         with open(home.root / "start.log", "ab") as log:
             process = subprocess.Popen(
                 [SLUICE, "--home", home.path, "replay", "-", "--source", "blocks"],
@@ -38,8 +43,7 @@ class ErrorCase(ServerTest):
         home.started.append(process)
         process.stdin.write("".join(line + "\n" for line in blocks(1, 20)).encode())
         process.stdin.flush()
-        wait_until("the first heights", lambda: self.stands() == 20)
-        return home, process
+        return process
 
     def feed(self, process):
         process.stdin.write("".join(line + "\n" for line in blocks(21, LAST)).encode())

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import unittest
 
-from postgres_home import ServerTest, blocks, wait_until
+from error_case import LAST, ErrorCase
+from postgres_home import blocks, wait_until
 
 
-class Fencing(ServerTest):
+class Fencing(ErrorCase):
     def waiting(self, event):
         return self.server.sql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE"
                                f" 'sluice/%' AND {event}")
@@ -78,6 +79,30 @@ class Fencing(ServerTest):
         wait_until("progress", lambda: (self.position() or {"height": 0})["height"] > 10)
         running.send_signal(signal.SIGSTOP)
         self.takes_over(old, running, {}, self.position()["height"] + 50)
+
+    def test_a_start_that_changes_a_table_ends_an_older_incarnation_that_holds_it(self):
+        home, running = self.started()
+        name = self.server.value(
+            "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'sluice/%'")
+        running.kill()
+        running.wait()
+        # In the place of a session of that incarnation that does not end.
+        older = subprocess.Popen(
+            ["psql", "-X", "-q", "-d", f"host={self.server.root} port={self.server.port} user=app"
+             f" dbname=postgres application_name='{name}'"],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(older.wait)
+        self.addCleanup(older.stdin.close)
+        older.stdin.write(b"BEGIN; LOCK TABLE sluice.state IN ROW EXCLUSIVE MODE;\n")
+        older.stdin.flush()
+        wait_until("the lock is held", lambda: self.server.sql(
+            "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE granted"
+            " AND relation = 'sluice.state'::regclass AND mode = 'RowExclusiveLock'"
+            f" AND application_name = '{name}' AND state = 'idle in transaction'"))
+        home.set({"lock_timeout": "200ms", "value_as": {"orders": "text"}})
+        process = self.begin(home, LAST)
+        self.finishes(home, process, LAST)
+        self.assertIn("of an older incarnation", home.log())
 
     def test_the_same_epoch_twice_is_refused(self):
         old = self.home()

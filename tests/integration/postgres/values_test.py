@@ -40,6 +40,26 @@ class Values(ServerTest):
         self.assertEqual(self.server.sql("SELECT value_text FROM sluice.state_main"), [["b"]])
         self.assert_equal(home)
 
+    def test_a_form_that_is_not_asked_for_any_more_leaves_no_stale_value(self):
+        for per_store in (False, True):
+            with self.subTest(table_per_store=per_store):
+                self.server.sql("DROP SCHEMA IF EXISTS sluice CASCADE")
+                home = self.home({"value_as": AS, "table_per_store": per_store})
+                lines = [block(1, order("o-1", {"qty": 3}), order("o-2", {"qty": 4}))]
+                self.replayed(home, lines)
+                home.set({"value_as": {"orders": "text"}, "table_per_store": per_store})
+                lines.append(block(2, order("o-1", {"qty": 5})))
+                self.replayed(home, lines)
+                table = "sluice.state_orders" if per_store else "sluice.state"
+                asked = f"SELECT value_jsonb, value_text FROM {table} ORDER BY key"
+                self.assertEqual(self.server.sql(asked),
+                                 [["<null>", '{"qty": 5}'], ['{"qty": 4}', "<null>"]])
+                home.set({"table_per_store": per_store})
+                lines.append(block(3, order("o-1", {"qty": 6}), order("o-2", {"qty": 7})))
+                self.replayed(home, lines)
+                self.assertEqual(self.server.sql(asked), [["<null>", "<null>"]] * 2)
+                self.assert_equal(home)
+
     def test_halt_names_height_store_and_key(self):
         home = self.home({"value_as": AS})
         home.write("b.jsonl", [block(h, order(f"k{h}", "{}" if h != 7 else "no json"))

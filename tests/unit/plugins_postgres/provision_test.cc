@@ -99,6 +99,8 @@ TEST(Provision, RoleIsTheUserOfConninfoOrOfTheEnvironment) {
   EXPECT_EQ(UserOfConninfo("postgresql://me:secret@h/db"), "me");
   EXPECT_EQ(UserOfConninfo("host=h"), "from_environment");
   EXPECT_EQ(UserOfConninfo("service=mirror"), "") << "the service file may name another";
+  EXPECT_EQ(UserOfConninfo("service=mirror user=me"), "me");
+  EXPECT_EQ(UserOfConninfo("user=me service=mirror"), "me");
   ASSERT_EQ(unsetenv("PGUSER"), 0);
   EXPECT_EQ(UserOfConninfo(""), "");
 }

@@ -39,23 +39,28 @@ TEST(GuardRow, MovesOnlyFromTheExpectedPlaceAndEpoch) {
 
 TEST(SinkKey, ApplicationNameFitsAndTellsSinksAndEpochsApart) {
   const SinkKey key{std::string(63, 's'), std::string(63, 'n')};
-  const std::string name = key.ApplicationName(UINT64_C(9223372036854775807));
+  const Settings settings;
+  const std::string name = key.ApplicationName(settings, UINT64_C(9223372036854775807));
   EXPECT_LE(name.size(), kIdentifierBytesMax);
-  EXPECT_EQ(name.rfind(key.ApplicationPrefix() + "9223372036854775807/", 0), 0U) << name;
-  EXPECT_NE(SinkKey({"a", "b"}).ApplicationPrefix(), SinkKey({"a", "c"}).ApplicationPrefix());
-  EXPECT_NE(SinkKey({"a", "b"}).ApplicationPrefix(), SinkKey({"c", "b"}).ApplicationPrefix());
+  EXPECT_EQ(name.rfind(key.ApplicationPrefix(settings) + "9223372036854775807/", 0), 0U) << name;
+  const std::string prefix = SinkKey({"a", "b"}).ApplicationPrefix(settings);
+  EXPECT_NE(prefix, SinkKey({"a", "c"}).ApplicationPrefix(settings));
+  EXPECT_NE(prefix, SinkKey({"c", "b"}).ApplicationPrefix(settings));
+  Settings elsewhere;
+  elsewhere.schema = "other";
+  EXPECT_NE(prefix, SinkKey({"a", "b"}).ApplicationPrefix(elsewhere))
+      << "the sessions of another home would be ended";
 }
 
-TEST(StateSql, TypedColumnsOnlyWhereAStoreAsksForThem) {
+TEST(StateSql, TypedColumnsThatAreThereAreWritten) {
   Settings settings;
-  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "").find("value_"), std::string::npos);
-  settings.value_as["orders"] = ValueForm::kJsonb;
-  EXPECT_NE(UpsertSql(settings, {"s", "n"}, "").find("value_jsonb"), std::string::npos);
-  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "").find("value_text"), std::string::npos);
+  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "", {}).find("value_"), std::string::npos);
+  const std::string sql = UpsertSql(settings, {"s", "n"}, "", {false, true});
+  EXPECT_NE(sql.find("value_jsonb = excluded.value_jsonb"), std::string::npos);
+  EXPECT_EQ(sql.find("value_text"), std::string::npos);
   settings.table_per_store = true;
-  EXPECT_NE(UpsertSql(settings, {"s", "n"}, "orders").find("\"sluice\".\"state_orders\""),
+  EXPECT_NE(UpsertSql(settings, {"s", "n"}, "orders", {}).find("\"sluice\".\"state_orders\""),
             std::string::npos);
-  EXPECT_EQ(UpsertSql(settings, {"s", "n"}, "main").find("value_jsonb"), std::string::npos);
   EXPECT_NE(DeleteSql(settings, {"s", "n"}, "main").find("staged.store = 'main'"),
             std::string::npos);
 }
