@@ -145,7 +145,12 @@ Status Producer::Repeat(const std::string& what, const CallLimit& limit, Call&& 
       case ErrorAction::kAbort: {
         // The record that failed says more than that the transaction has.
         if (failed_record_) return StatusOfFailedRecord();
-        return Status::Retry(text);
+        // librdkafka only logs which.
+        std::string topics;
+        for (const std::string& topic : topics_) {
+          topics += (topics.empty() ? "; it writes to topic " : " and topic ") + topic;
+        }
+        return Status::Retry(text + topics);
       }
       case ErrorAction::kAgain:
         break;
@@ -178,6 +183,7 @@ void Producer::WarmUp(const std::string& topic, const CallLimit& limit) {
 Status Producer::Begin(const CallLimit& limit) {
   failed_record_.reset();
   refused_height_ = 0;
+  topics_.clear();
   if (transactions_) {
     const Clock::duration since = Clock::now() - ended_at_;
     if (since < kMarkersTime) std::this_thread::sleep_for(kMarkersTime - since);
@@ -225,6 +231,7 @@ Status Producer::Add(const std::string& topic, const Record& record, const CallL
   for (;;) {
     const ErrorPointer error(rd_kafka_produceva(client_->raw(), parts.data(), parts.size()));
     if (error == nullptr) {
+      topics_.insert(topic);
       (void)headers.release();  // the record's now
       return Status::Ok();
     }

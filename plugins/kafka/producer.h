@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <sluice/plugin.hpp>
 #include <string>
 #include <utility>
@@ -94,6 +95,7 @@ class Producer {
   bool open_ = false;
   Clock::time_point began_at_;
   Clock::time_point ended_at_;
+  std::set<std::string> topics_;  // of what is open
   std::optional<FailedRecord> failed_record_;
   uint64_t refused_height_ = 0;
 };
