@@ -37,6 +37,12 @@ TEST(GuardRow, MovesOnlyFromTheExpectedPlaceAndEpoch) {
   EXPECT_EQ(sql.find("filtered"), std::string::npos) << sql;
 }
 
+TEST(GuardRow, IsTouchedOnlyUnderItsOwnEpoch) {
+  EXPECT_EQ(TouchGuardSql(Settings(), {"demo", "pg"}, 7),
+            "UPDATE \"sluice\".\"sluice_position\" SET updated_at = pg_catalog.now()"
+            " WHERE stream = 'demo' AND sink = 'pg' AND epoch = 7");
+}
+
 TEST(SinkKey, ApplicationNameFitsAndTellsSinksAndEpochsApart) {
   const SinkKey key{std::string(63, 's'), std::string(63, 'n')};
   const Settings settings;
