@@ -91,17 +91,20 @@ class ShellBlocks(unittest.TestCase):
         self.assertIn("sink mirror: equal at height 1: 1 keys compared", mirror)
         self.assertIn("a height commits when counts and mirror have acked it", pin)
 
-    def test_grouping_example_compiles(self):
-        (snippet,) = fenced("docs/writing-a-plugin.md", "cpp")
+    def test_examples_in_cpp_compile(self):
+        snippets = "\n".join(fenced("docs/writing-a-plugin.md", "cpp"))
+        for name in ("PlanProvision", "EndGroup", "NoteRoundTrip"):
+            self.assertIn(name, snippets)
         source = self.root / "group.cc"
         source.write_text(f"""#include <sluice/plugin.hpp>
             using namespace sluice::sdk;
             class Group {{
              public:
               explicit Group(Host host) : host_(host) {{}}
-              Status Start(const StartArgs&, StartResult*);
-              {snippet}
+              {snippets}
              private:
+              static std::string TableName(std::string_view settings);
+              Metrics metrics_;
               void Append(std::string_view);
               Status Sync();
               void DropWhatIsNotSynced();
