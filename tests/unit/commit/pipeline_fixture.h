@@ -128,6 +128,7 @@ class PipelineTest : public testing::Test {
   // Takes blocks on a thread of its own, until there were so many or the pipeline refuses.
   void TakeBeside(int blocks) {
     intake_ = std::thread([this, blocks] {
+      is_intake_thread_ = true;
       for (int i = 0; i < blocks && intake_status_.ok(); ++i) intake_status_ = Take();
       trace_.Add("intake ended");
     });
@@ -213,6 +214,7 @@ class PipelineTest : public testing::Test {
   std::vector<SealedBlock> answered_;  // written by the committing thread; read when it is idle
   std::unique_ptr<Pipeline> pipeline_;
   std::thread intake_;
+  inline static thread_local bool is_intake_thread_ = false;  // of TakeBeside
   Status intake_status_;
   Height next_;  // the last executed
 };
