@@ -186,6 +186,7 @@ std::string Pipeline::WhyNotReady(const PipelineStatus& status) const {
   if (degraded_) return {};  // goes on without the sinks that are missing
   std::vector<SinkVote> votes;
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
+  votes.reserve(sinks.size());
   for (const AckTracker::Sink& sink : sinks) votes.push_back({Height(), sink.availability, false});
   const Decision decision =
       Decide(settings_.gate.policy, Height(1), votes, TimePoint(), TimePoint::max());
