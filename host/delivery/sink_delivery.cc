@@ -50,9 +50,7 @@ class SinkDelivery::Reader final : public InstanceListener {
 
   void OnAck(const AckReport& ack) override {
     if (!owner_->queue_) return;
-    if (owner_->queue_->Ack({ack.attempt, ack.first, ack.last, ack.level}, Now())) {
-      owner_->last_progress_ = Now();
-    }
+    owner_->ApplyAck({ack.attempt, ack.first, ack.last, ack.level});
   }
   void OnNack(const NackReport& nack) override {
     if (!owner_->queue_) return;
@@ -330,10 +328,7 @@ void SinkDelivery::ApplyResult(Height height, Attempt attempt, uint64_t ready_be
                                const Status& status) {
   switch (status.code()) {
     case StatusCode::kOk:
-      if (const TimePoint now = Now();
-          queue_->Ack({attempt, height, height, started_.level}, now)) {
-        last_progress_ = now;
-      }
+      ApplyAck({attempt, height, height, started_.level});
       return;
     case StatusCode::kPending:
       return;
@@ -348,6 +343,11 @@ void SinkDelivery::ApplyResult(Height height, Attempt attempt, uint64_t ready_be
     default:
       ApplyFailed(height, attempt, status, Duration::zero());
   }
+}
+
+void SinkDelivery::ApplyAck(const DeliveryQueue::AckRange& ack) {
+  const TimePoint now = Now();
+  if (queue_->Ack(ack, now)) last_progress_ = now;
 }
 
 void SinkDelivery::ApplyFailed(Height height, Attempt attempt, const Status& status,

@@ -120,6 +120,7 @@ class SinkDelivery {
   bool ReadBack(Lock* lock, Height height);
   void CountDelivered(const ChangeSet& change_set);
   void ApplyResult(Height height, Attempt attempt, uint64_t ready_before, const Status& status);
+  void ApplyAck(const DeliveryQueue::AckRange& ack);
   void ApplyFailed(Height height, Attempt attempt, const Status& status, Duration asked);
   bool Reconcile(Lock* lock, SinkInstance* instance);
   void WaitForWork(Lock* lock);

@@ -94,15 +94,11 @@ void Errors(const MetricsSource& source, MetricFamily* family) {
   }
 }
 
-void Retries(const MetricsSource& source, MetricFamily* family) {
+// A counter for each sink, of those that the status document has too.
+template <auto kField>
+void SinkCounter(const MetricsSource& source, MetricFamily* family) {
   for (const SinkStatus& sink : source.status.sinks) {
-    Counter(family, {{"sink", sink.name}}, sink.retries);
-  }
-}
-
-void StaleAcks(const MetricsSource& source, MetricFamily* family) {
-  for (const SinkStatus& sink : source.status.sinks) {
-    Counter(family, {{"sink", sink.name}}, sink.stale_acks);
+    Counter(family, {{"sink", sink.name}}, sink.*kField);
   }
 }
 
@@ -199,13 +195,14 @@ constexpr MetricRow kRows[] = {
      "Canonical bytes of those heights, after the sink's filter.",
      SinkTotal<&SinkCounters::delivered_bytes>},
     {"sluice_retries_total", MetricType::Counter, "sink",
-     "Heights delivered again and instances begun again after a failure.", Retries},
+     "Heights delivered again and instances begun again after a failure.",
+     SinkCounter<&SinkStatus::retries>},
     {"sluice_errors_total", MetricType::Counter, "sink, code",
      "Failures of heights and of instances, by the code that last_error shows.", Errors},
     {"sluice_stale_acks_total", MetricType::Counter, "sink",
      "Acks and nacks that were refused: of an earlier instance, an earlier attempt, or of what was "
      "not delivered.",
-     StaleAcks},
+     SinkCounter<&SinkStatus::stale_acks>},
     {"sluice_lifecycle_loop_seconds", MetricType::Histogram, "sink",
      "One round of the sink's control loop.", SinkHistogram<&SinkCounters::loop_time>},
     {"sluice_plugin_metric", MetricType::Gauge, "sink, name",
