@@ -7,8 +7,10 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
+import unittest
 
 BUILD = pathlib.Path(os.environ["SLUICE_BUILD_DIR"])
 SLUICE = BUILD / "bin" / "sluice"
@@ -62,6 +64,16 @@ def environment(extra=None):
 def run(*args, stdin=b"", env=None, cwd=None):
     return Outcome(subprocess.run([SLUICE, *map(str, args)], input=stdin, capture_output=True,
                                   timeout=DEADLINE_SECONDS, env=environment(env), cwd=cwd))
+
+
+def require(why):
+    """`why` a server or the like cannot be had, or None: skips then, visibly; fails in CI."""
+    if why is None:
+        return
+    if os.environ.get("CI"):
+        raise AssertionError(f"in CI nothing may be skipped: {why}")
+    print(f"SKIPPED: {why}", file=sys.stderr, flush=True)
+    raise unittest.SkipTest(why)
 
 
 def wait_until(what, condition):

@@ -2,7 +2,6 @@
 """A home with a postgres sink, and what the tests of it share."""
 
 import json
-import os
 import pathlib
 import sys
 import unittest
@@ -10,7 +9,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import postgres_server  # noqa: E402
-from sluice_home import SLUICE, Home, block, delete_op, environment, set_op, wait_until  # noqa: E402
+from sluice_home import SLUICE, Home, block, delete_op, environment, require, set_op, wait_until  # noqa: E402
 
 __all__ = ["Home", "PostgresHome", "SLUICE", "ServerTest", "block", "blocks", "delete_op",
            "environment", "set_op", "wait_until"]
@@ -87,12 +86,7 @@ class ServerTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        why = postgres_server.why_not()
-        if why is not None:
-            if os.environ.get("CI"):
-                raise AssertionError(f"a server is needed in CI: {why}")
-            print(f"SKIPPED: {why}", file=sys.stderr)
-            raise unittest.SkipTest(why)
+        require(postgres_server.why_not())
         cls.server = postgres_server.PostgresServer(cls.SERVER_SETTINGS)
 
     @classmethod
