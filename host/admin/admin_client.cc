@@ -25,14 +25,20 @@ constexpr uint64_t kAnswerBytesMax = 64 * 1024 * 1024;
 // The steps of one exchange; asynchronous ones, since only those have a time limit.
 class Exchange {
  public:
-  Exchange(const std::string& target, Duration patience, const std::string& token)
+  Exchange(http::verb method, const std::string& target, const std::string& body, Duration patience,
+           const std::string& token)
       : patience_(std::chrono::duration_cast<std::chrono::milliseconds>(patience)) {
-    request_.method(http::verb::get);
+    request_.method(method);
     request_.target(target);
     request_.version(11);
     request_.set(http::field::host, "localhost");
     if (!token.empty()) request_.set(http::field::authorization, "Bearer " + token);
     request_.keep_alive(false);
+    if (method == http::verb::post) {
+      request_.set(http::field::content_type, "application/json");
+      request_.body() = body;
+      request_.prepare_payload();
+    }
     parser_.body_limit(kAnswerBytesMax);
   }
 
@@ -88,33 +94,29 @@ class Exchange {
   const std::chrono::milliseconds patience_;
   asio::io_context context_{1};
   beast::basic_stream<Stream> stream_{context_};
-  http::request<http::empty_body> request_;
+  http::request<http::string_body> request_;
   beast::flat_buffer buffer_;
   http::response_parser<http::string_body> parser_;
   bool connected_ = false;
 };
 
-}  // namespace
-
-Result<AdminAnswer> AdminGet(const ListenAddress& address, const std::string& target,
-                             Duration patience, const std::string& token) {
+Result<AdminAnswer> Ask(const ListenAddress& address, Duration patience, Exchange* exchange) {
   const auto failed = [&](StatusCode code, const std::string& what) {
     return Error(code, fmt::format("admin: {}: {}", AddressText(address), what));
   };
   if (!CheckUnixPathLength(address).ok()) {
     return failed(StatusCode::kNotFound, "no node can listen at a path of this length");
   }
-  Exchange exchange(target, patience, token);
-  const beast::error_code error = exchange.Run(address);
-  if (!error) return exchange.TakeAnswer();
+  const beast::error_code error = exchange->Run(address);
+  if (!error) return exchange->TakeAnswer();
   if (error == beast::error::timeout) {
     return failed(StatusCode::kTimeout,
                   fmt::format("the node did not answer within {} ms: look at its log",
                               patience / std::chrono::milliseconds(1)));
   }
   const bool nobody =
-      !exchange.connected() && (error == boost::system::errc::connection_refused ||
-                                error == boost::system::errc::no_such_file_or_directory);
+      !exchange->connected() && (error == boost::system::errc::connection_refused ||
+                                 error == boost::system::errc::no_such_file_or_directory);
   if (nobody) return failed(StatusCode::kNotFound, "nobody listens there");
   // It ended between our connecting and its answer.
   if (error == http::error::end_of_stream || error == boost::system::errc::connection_reset ||
@@ -122,6 +124,21 @@ Result<AdminAnswer> AdminGet(const ListenAddress& address, const std::string& ta
     return failed(StatusCode::kNotFound, "the node ended while it was asked");
   }
   return failed(StatusCode::kIo, fmt::format("cannot ask the node: {}", error.message()));
+}
+
+}  // namespace
+
+Result<AdminAnswer> AdminGet(const ListenAddress& address, const std::string& target,
+                             Duration patience, const std::string& token) {
+  Exchange exchange(http::verb::get, target, "", patience, token);
+  return Ask(address, patience, &exchange);
+}
+
+Result<AdminAnswer> AdminPost(const ListenAddress& address, const std::string& target,
+                              const std::string& body, Duration patience,
+                              const std::string& token) {
+  Exchange exchange(http::verb::post, target, body, patience, token);
+  return Ask(address, patience, &exchange);
 }
 
 }  // namespace sluice

@@ -22,5 +22,9 @@ struct AdminAnswer {
 // asked (permissions).
 Result<AdminAnswer> AdminGet(const ListenAddress& address, const std::string& target,
                              Duration patience, const std::string& token = "");
+// The same with a body, which is JSON.
+Result<AdminAnswer> AdminPost(const ListenAddress& address, const std::string& target,
+                              const std::string& body, Duration patience,
+                              const std::string& token = "");
 
 }  // namespace sluice

@@ -53,6 +53,13 @@ std::string_view StatusCodeName(StatusCode code) {
   return "UNKNOWN";
 }
 
+StatusCode StatusCodeNamed(std::string_view name) {
+  for (int code = 0; code <= static_cast<int>(StatusCode::kFailed); ++code) {
+    if (StatusCodeName(static_cast<StatusCode>(code)) == name) return static_cast<StatusCode>(code);
+  }
+  return StatusCode::kFailed;
+}
+
 StatusCode StatusCodeFromAbi(int32_t abi_status) {
   if (abi_status >= 0 && abi_status <= 10) return static_cast<StatusCode>(abi_status);
   return StatusCode::kFatal;

@@ -45,6 +45,8 @@ enum class StatusCode : int32_t {
 
 // "RETRY", "NO_SPACE", …: the name used in logs, in `status` and in last_error.code.
 std::string_view StatusCodeName(StatusCode code);
+// The other way round; kFailed where there is no code of this name.
+StatusCode StatusCodeNamed(std::string_view name);
 
 // Maps an ABI status to a code; a number the ABI does not name is kFatal.
 StatusCode StatusCodeFromAbi(int32_t abi_status);

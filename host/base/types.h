@@ -93,6 +93,13 @@ enum class OnFailure {
   kDegrade,  // commit without the acks, loudly and on record
 };
 
+// When sinks are repaired that the node finds broken at its start.
+enum class RecoverOnStart {
+  kNow,
+  kOnFirstUse,  // with the first change for the sink, or when its ack is waited for
+  kNever,       // only by command
+};
+
 }  // namespace sluice
 
 template <typename Tag>

@@ -10,7 +10,8 @@
 
 namespace sluice {
 
-// All of it is to be read only; the same at admin.listen and at admin.metrics_listen:
+// All of it is to be read only; the same at admin.listen, where control_routes.h adds to it, and at
+// admin.metrics_listen:
 //   /           the status page
 //   /metrics    Prometheus's text format
 //   /healthz    200: the process answers

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.h"
 
+#include <fmt/core.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -88,7 +90,8 @@ void AddNodeCommands(Builder* builder) {
 }
 
 void AddConfigCommands(Builder* builder) {
-  CLI::App* config = builder->AddGroup("config", "The configuration: check, show, reference");
+  CLI::App* config =
+      builder->AddGroup("config", "The configuration: check, show, reference, reload");
   builder->Add(config, "check", Command::kConfigCheck,
                "Name every problem of the configuration with file, line and column",
                "sluice --home /var/lib/sluice config check");
@@ -97,6 +100,10 @@ void AddConfigCommands(Builder* builder) {
                "sluice --home /var/lib/sluice config show --json");
   CLI::App* reference = builder->Add(config, "reference", Command::kConfigReference,
                                      "Print all settings there are", "sluice config reference");
+  builder->Add(config, "reload", Command::kConfigReload,
+               "Have the running node read its configuration again and change what differs; a file "
+               "that does not check changes nothing",
+               "sluice --home /var/lib/sluice config reload");
   reference->add_flag("--metrics", builder->line().metrics, "Print the metrics instead");
 }
 
@@ -166,7 +173,31 @@ void AddProofCommands(Builder* builder) {
 
 void AddSinkCommands(Builder* builder) {
   CommandLine& line = builder->line();
-  CLI::App* sink = builder->AddGroup("sink", "The sinks: provision");
+  CLI::App* sink = builder->AddGroup(
+      "sink", "The sinks: list, show, suspend, resume, repair, restart, remove, provision");
+  builder->Add(sink, "list", Command::kSinkList, "Print each sink and where it stands",
+               "sluice --home /var/lib/sluice sink list");
+  const auto add = [&](const char* name, Command command, const char* description) {
+    CLI::App* sub = builder->Add(sink, name, command, description,
+                                 fmt::format("sluice --home /var/lib/sluice sink {} audit", name));
+    sub->add_option("NAME", line.sink, "The sink's name")
+        ->required(command != Command::kSinkRepair);
+    return sub;
+  };
+  add("show", Command::kSinkShow, "Print all that is known of one sink");
+  add("suspend", Command::kSinkSuspend,
+      "Finish what is in flight and stop; it stays so over restarts, until `sink resume`");
+  add("resume", Command::kSinkResume, "Take a suspend back");
+  CLI::App* repair = add("repair", Command::kSinkRepair,
+                         "Try again now what has failed, also what is never tried again by itself");
+  repair->add_flag("--all", line.all, "All sinks that are broken");
+  repair->add_flag("--take-over", line.take_over,
+                   "Make this node the owner of a sink that has seen a larger epoch, as after a "
+                   "restored backup; whoever had it is refused from then on. On a stopped home "
+                   "too, where a node that needs the sink does not come up");
+  add("restart", Command::kSinkRestart, "Finish what is in flight and begin a new instance");
+  add("remove", Command::kSinkRemove,
+      "Finish what is in flight, stop, and forget the sink; what it holds stays where it is");
   CLI::App* provision = builder->Add(
       sink, "provision", Command::kSinkProvision,
       "Print what an administrator of the sink's external system has to run there before the "

@@ -18,6 +18,7 @@ enum class Command {
   kConfigCheck,
   kConfigShow,
   kConfigReference,
+  kConfigReload,
   kStatus,
   kStoreList,
   kStoreGet,
@@ -29,6 +30,13 @@ enum class Command {
   kJournalList,
   kJournalVerify,
   kPluginInspect,
+  kSinkList,
+  kSinkShow,
+  kSinkSuspend,
+  kSinkResume,
+  kSinkRepair,
+  kSinkRestart,
+  kSinkRemove,
   kSinkProvision,
   kBench,
 };
@@ -51,7 +59,9 @@ struct CommandLine {
   uint64_t limit = 0;              // store scan --limit; 0: none
   uint64_t from = 0;               // --from, inclusive; 0: the beginning
   uint64_t to = 0;                 // --to, inclusive; 0: the end
-  std::string sink;                // verify --sink, sink provision
+  std::string sink;                // verify --sink, sink …
+  bool all = false;                // sink repair --all
+  bool take_over = false;          // sink repair --take-over
   bool print = false;              // sink provision --print
   std::vector<std::string> names;  // bench NAME…
 };

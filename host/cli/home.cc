@@ -10,14 +10,25 @@
 
 namespace sluice {
 
-Result<Config> LoadHome(const std::string& home) {
-  LoadResult loaded = LoadConfig(home, ProcessEnvironment());
+LoadResult ReadHomeConfig(const std::string& home) { return LoadConfig(home, ProcessEnvironment()); }
+
+namespace {
+
+Result<LoadResult> Load(const std::string& home) {
+  LoadResult loaded = ReadHomeConfig(home);
   for (const Problem& warning : loaded.warnings) {
     std::fprintf(stderr, "sluice: warning: %s\n", warning.ToString().c_str());
   }
   SLUICE_RETURN_IF_ERROR(loaded.ToStatus());
   LogFormat format = loaded.config.log.format == "json" ? LogFormat::kJson : LogFormat::kText;
   SLUICE_RETURN_IF_ERROR(InitLog(loaded.config.log.level, format));
+  return loaded;
+}
+
+}  // namespace
+
+Result<Config> LoadHome(const std::string& home) {
+  SLUICE_ASSIGN_OR_RETURN(LoadResult loaded, Load(home));
   return std::move(loaded.config);
 }
 
@@ -32,11 +43,12 @@ std::vector<std::string> PluginFolders(const Config& config, const std::string& 
 }
 
 Result<NodeOptions> LoadNodeOptions(const std::string& home) {
-  SLUICE_ASSIGN_OR_RETURN(Config config, LoadHome(home));
+  SLUICE_ASSIGN_OR_RETURN(LoadResult loaded, Load(home));
   NodeOptions options;
   options.home = home;
-  options.plugin_folders = PluginFolders(config, home);
-  options.config = std::move(config);
+  options.plugin_folders = PluginFolders(loaded.config, home);
+  options.config = std::move(loaded.config);
+  options.effective = std::move(loaded.effective);
   return options;
 }
 

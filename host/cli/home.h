@@ -22,6 +22,9 @@ Result<Config> LoadHome(const std::string& home);
 // (<prefix>/bin/sluice -> <prefix>/lib/sluice/plugins).
 std::vector<std::string> PluginFolders(const Config& config, const std::string& home);
 
+// The same, read again while the node runs: nothing is printed, and the log stays as it is.
+LoadResult ReadHomeConfig(const std::string& home);
+
 // What a node at this home needs.
 Result<NodeOptions> LoadNodeOptions(const std::string& home);
 

@@ -25,6 +25,8 @@ int Dispatch(const CommandLine& line) {
       return RunConfigShow(line);
     case Command::kConfigReference:
       return RunConfigReference(line);
+    case Command::kConfigReload:
+      return RunConfigReload(line);
     case Command::kStatus:
       return RunStatus(line);
     case Command::kStoreList:
@@ -47,6 +49,16 @@ int Dispatch(const CommandLine& line) {
       return RunJournalVerify(line);
     case Command::kPluginInspect:
       return RunPluginInspect(line);
+    case Command::kSinkList:
+      return RunSinkList(line);
+    case Command::kSinkShow:
+      return RunSinkShow(line);
+    case Command::kSinkSuspend:
+    case Command::kSinkResume:
+    case Command::kSinkRepair:
+    case Command::kSinkRestart:
+    case Command::kSinkRemove:
+      return RunSinkCommand(line);
     case Command::kSinkProvision:
       return RunSinkProvision(line);
     case Command::kBench:

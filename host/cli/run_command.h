@@ -17,6 +17,7 @@ int RunReplay(const CommandLine& line);
 int RunConfigCheck(const CommandLine& line);
 int RunConfigShow(const CommandLine& line);
 int RunConfigReference(const CommandLine& line);
+int RunConfigReload(const CommandLine& line);
 int RunStatus(const CommandLine& line);
 int RunStoreList(const CommandLine& line);
 int RunStoreGet(const CommandLine& line);
@@ -28,6 +29,9 @@ int RunVerify(const CommandLine& line);
 int RunJournalList(const CommandLine& line);
 int RunJournalVerify(const CommandLine& line);
 int RunPluginInspect(const CommandLine& line);
+int RunSinkList(const CommandLine& line);
+int RunSinkShow(const CommandLine& line);
+int RunSinkCommand(const CommandLine& line);  // suspend, resume, repair, restart, remove
 int RunSinkProvision(const CommandLine& line);
 int RunBench(const CommandLine& line);
 

@@ -11,6 +11,7 @@
 #include "admin/admin_server.h"
 #include "base/log.h"
 #include "cli/admin_routes.h"
+#include "cli/control_routes.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
@@ -73,16 +74,17 @@ StatusHistory::Totals ReadTotals(const Node& node) {
 
 // The admin servers answer from the moment on that there is something to say: the home is ours, and
 // sinks that take long to catch up are named.
-Status StartServed(Node* node, const Addresses& addresses, Served* served) {
+Status StartServed(Node* node, const std::string& home, const Addresses& addresses,
+                   Served* served) {
   SLUICE_RETURN_IF_ERROR(node->Open());
   served->history = std::make_unique<StatusHistory>([node] { return ReadTotals(*node); });
   if (addresses.metrics) ServeMetrics(node, addresses, served);
   // On a unix socket the file's mode says who may ask.
   const bool is_unix = addresses.control.kind == ListenAddress::Kind::kUnix;
-  SLUICE_ASSIGN_OR_RETURN(
-      served->control,
-      AdminServer::Start(addresses.control, AdminRoutes(node, served->history.get()),
-                         is_unix ? "" : addresses.token));
+  RouteTable routes = AdminRoutes(node, served->history.get());
+  AddControlRoutes(node, home, &routes);
+  SLUICE_ASSIGN_OR_RETURN(served->control, AdminServer::Start(addresses.control, std::move(routes),
+                                                              is_unix ? "" : addresses.token));
   return node->Start();
 }
 
@@ -100,12 +102,13 @@ Status RunNode(RunPlan plan) {
   const Duration drain_timeout = plan.options.config.lifecycle.drain_timeout;
   SLUICE_ASSIGN_OR_RETURN(Addresses addresses,
                           ParseAddresses(plan.options.config.admin, plan.options.home));
+  const std::string home = plan.options.home;
   auto node = std::make_unique<Node>(std::move(plan.options));
   Status status;
   {
     SignalStop signals([&] { node->RequestStop(); });
     Served served;
-    status = StartServed(node.get(), addresses, &served);
+    status = StartServed(node.get(), home, addresses, &served);
     if (status.ok()) {
       Progress progress(plan.show_progress, plan.driver, node.get());
       status = node->Run(plan.driver);

@@ -27,7 +27,7 @@ void AckTracker::SetNotify(std::function<void()> notify) {
 const AckTracker::Sink* AckTracker::Find(const SinkName& sink) const {
   auto found = std::find_if(sinks_.begin(), sinks_.end(),
                             [&](const Sink& candidate) { return candidate.name == sink; });
-  SLUICE_CHECK(found != sinks_.end(), "the tracker knows every configured sink");
+  SLUICE_CHECK(found != sinks_.end(), "the tracker knows every sink");
   return &*found;
 }
 
@@ -60,7 +60,7 @@ void AckTracker::SetAvailability(const SinkName& sink, SinkAvailability availabi
                                  std::string reason) {
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
-  if (found->lost) return;  // only a restart asks it again
+  if (found->lost || found->removed) return;  // a lost one is asked again by a restart
   if (found->availability == availability && found->reason == reason) return;
   found->availability = availability;
   found->reason = std::move(reason);
@@ -86,6 +86,30 @@ bool AckTracker::IsLost(const SinkName& sink) const {
   return Find(sink)->lost;
 }
 
+void AckTracker::Add(const SinkName& name) {
+  Sink fresh;
+  fresh.name = name;
+  std::unique_lock lock(mutex_);
+  auto found = std::find_if(sinks_.begin(), sinks_.end(),
+                            [&](const Sink& sink) { return sink.name == name; });
+  if (found == sinks_.end()) {
+    sinks_.push_back(std::move(fresh));
+  } else {
+    SLUICE_CHECK(found->removed, "a sink is added once");
+    *found = std::move(fresh);
+  }
+  Changed(std::move(lock));
+}
+
+void AckTracker::Remove(const SinkName& sink) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  found->removed = true;
+  found->availability = SinkAvailability::kGone;
+  found->reason = "removed";
+  Changed(std::move(lock));
+}
+
 std::vector<AckTracker::Sink> AckTracker::Snapshot() const {
   std::lock_guard lock(mutex_);
   return sinks_;
@@ -96,7 +120,7 @@ std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore() {
   std::lock_guard lock(mutex_);
   for (Sink& sink : sinks_) {
     Height pin = sink.pin();
-    if (pin == Height() || pin == sink.stored) continue;
+    if (sink.removed || pin == Height() || pin == sink.stored) continue;
     sink.stored = pin;
     result.emplace_back(sink.name, pin);
   }

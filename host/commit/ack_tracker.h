@@ -26,9 +26,10 @@ class AckTracker {
     AckLevel highest = AckLevel::kReceived;
     SinkAvailability availability = SinkAvailability::kJoining;
     std::string reason;
-    bool known = false;  // it has said where it stands
-    bool lost = false;   // it fell behind the journal's cap, which no longer waits for it
-    Height stored;       // as the node last stored it
+    bool known = false;    // it has said where it stands
+    bool lost = false;     // it fell behind the journal's cap, which no longer waits for it
+    bool removed = false;  // by command: it counts for nothing any more
+    Height stored;         // as the node last stored it
     Height at(AckLevel level) const { return watermark[static_cast<size_t>(level)]; }
     // The journal keeps everything above this.
     Height pin() const { return known ? at(highest) : stored; }
@@ -49,6 +50,11 @@ class AckTracker {
   void SetLost(const SinkName& sink);
   bool IsLost(const SinkName& sink) const;
 
+  // A sink that is new; behind all others, or, where it was removed, in its old place.
+  void Add(const SinkName& sink);
+  // The journal waits for this sink no longer, and nothing is stored of it.
+  void Remove(const SinkName& sink);
+
   std::vector<Sink> Snapshot() const;
 
   // Watermarks that the next batch should carry, marked as stored from now on: of every sink that
@@ -66,7 +72,7 @@ class AckTracker {
   void Changed(std::unique_lock<std::mutex> lock);
 
   mutable std::mutex mutex_;
-  std::vector<Sink> sinks_;       // guarded by mutex_; the list itself never changes
+  std::vector<Sink> sinks_;       // guarded by mutex_; it only grows
   std::mutex notify_mutex_;       // never taken while mutex_ is held
   std::function<void()> notify_;  // guarded by notify_mutex_, also while it runs
 };

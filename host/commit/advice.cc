@@ -16,12 +16,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kAdvice =
     {"diverged",
      "the sink holds another history: give it an empty place, or use the home that it belongs to"},
     {"fenced",
-     "stop the other node that writes to the sink; after a restored backup, start again: each "
-     "start raises the epoch (docs/operating.md, \"Backing up and restoring a home\")"},
+     "stop the other node that writes to the sink; after a restored backup, `sluice sink repair "
+     "--take-over` (docs/operating.md, \"Backing up and restoring a home\")"},
     {"foreign",
      "stop the other node that writes to the sink, or give the sink a place of its own; after a "
-     "restored backup, start again: each start raises the epoch (docs/operating.md, \"Backing up "
-     "and restoring a home\")"},
+     "restored backup, `sluice sink repair --take-over` (docs/operating.md, \"Backing up and "
+     "restoring a home\")"},
     {"gap",
      "the journal cannot give the sink what it misses: restore the sink from a copy that reaches "
      "further, or take it out of the policy"},

@@ -26,6 +26,12 @@ DegradedRanges::DegradedRanges(std::vector<UnackedRange> recorded, std::vector<S
   }
 }
 
+void DegradedRanges::SetSinks(const std::vector<SinkName>& sinks, std::vector<bool> may_leave_out) {
+  for (size_t i = names_.size(); i < sinks.size(); ++i) names_.push_back(sinks[i].str());
+  behind_.resize(names_.size(), false);
+  may_leave_out_ = std::move(may_leave_out);
+}
+
 bool DegradedRanges::degraded() const {
   for (size_t i = 0; i < behind_.size(); ++i) {
     if (LeftOut(i)) return true;

@@ -26,11 +26,17 @@ class DegradedRanges {
   DegradedRanges(std::vector<UnackedRange> recorded, std::vector<SinkName> sinks,
                  std::vector<bool> may_leave_out);
 
+  // Another policy, or more sinks; those that are known keep their places.
+  void SetSinks(const std::vector<SinkName>& sinks, std::vector<bool> may_leave_out);
+
   // Whether any sink is left out now.
   bool degraded() const;
   // Whether acks may let a sink in again, or heal a range.
   bool waits() const;
-  bool LeftOut(size_t sink) const { return behind_[sink] && may_leave_out_[sink]; }
+  bool LeftOut(size_t sink) const {
+    // One that has been added since is not behind.
+    return sink < behind_.size() && behind_[sink] && may_leave_out_[sink];
+  }
   void LeaveOut(const std::vector<size_t>& sinks);
 
   // `height` commits without these sinks. Returns the record that must be in the same batch: the

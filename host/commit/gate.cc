@@ -9,18 +9,53 @@
 
 namespace sluice {
 
+namespace {
+
+// After a change of the policy or of on_failure, what was left out before is waited for again.
+std::vector<bool> MayLeaveOut(const GateSettings& settings, size_t sinks) {
+  std::vector<bool> may_leave_out(sinks);
+  for (size_t i = 0; i < sinks; ++i) {
+    may_leave_out[i] = settings.on_failure == OnFailure::kDegrade && settings.policy.Involves(i);
+  }
+  return may_leave_out;
+}
+
+}  // namespace
+
 Gate::Gate(GateSettings settings, std::vector<UnackedRange> recorded_ranges,
            std::vector<SinkName> sinks)
-    : settings_(std::move(settings)), degraded_(std::move(recorded_ranges), sinks, [&] {
-        // After a change of the policy or of on_failure, what was left out before is waited for
-        // again.
-        std::vector<bool> may_leave_out(sinks.size());
-        for (size_t i = 0; i < sinks.size(); ++i) {
-          may_leave_out[i] =
-              settings_.on_failure == OnFailure::kDegrade && settings_.policy.Involves(i);
-        }
-        return may_leave_out;
-      }()) {}
+    : settings_(std::move(settings)),
+      degraded_(std::move(recorded_ranges), sinks, MayLeaveOut(settings_, sinks.size())) {}
+
+void Gate::Reconfigure(GateSettings settings, std::span<const AckTracker::Sink> sinks,
+                       Height journaled) {
+  std::vector<bool> joining(sinks.size());
+  std::vector<SinkName> names;
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    const bool counts = settings.policy.Involves(i);
+    const bool counted = settings_.policy.Involves(i) && !Joining(i);
+    joining[i] = counts && !counted && sinks[i].at(settings.level) < journaled;
+    names.push_back(sinks[i].name);
+  }
+  joining_ = std::move(joining);
+  settings_ = std::move(settings);
+  degraded_.SetSinks(names, MayLeaveOut(settings_, sinks.size()));
+  failing_since_.reset();
+}
+
+std::vector<std::string> Gate::LetIn(std::span<const AckTracker::Sink> sinks, Height journaled) {
+  std::vector<std::string> names = degraded_.LetIn(sinks, settings_.level, journaled);
+  for (size_t i = 0; i < joining_.size(); ++i) {
+    if (!joining_[i] || sinks[i].at(settings_.level) < journaled) continue;
+    joining_[i] = false;
+    names.push_back(sinks[i].name.str());
+  }
+  return names;
+}
+
+bool Gate::waits() const {
+  return degraded_.waits() || std::find(joining_.begin(), joining_.end(), true) != joining_.end();
+}
 
 std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const {
   std::vector<SinkVote> votes(sinks.size());
@@ -29,7 +64,7 @@ std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const
     // A sink that cannot give the level is as good as gone, however healthy.
     const bool below_level = sinks[i].known && sinks[i].highest < settings_.level;
     votes[i].availability = below_level ? SinkAvailability::kGone : sinks[i].availability;
-    votes[i].left_out = degraded_.LeftOut(i);
+    votes[i].left_out = degraded_.LeftOut(i) || Joining(i);
   }
   return votes;
 }

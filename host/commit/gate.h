@@ -52,6 +52,17 @@ class Gate {
   GateStep Step(Height height, TimePoint delivered_at, std::span<const AckTracker::Sink> sinks,
                 TimePoint now);
 
+  // Other settings, from the next step on; heights that wait are looked at anew. `sinks`: all there
+  // are, those that were known before in their places. A sink that the policy did not name before
+  // is not counted before it holds everything up to `journaled`.
+  void Reconfigure(GateSettings settings, std::span<const AckTracker::Sink> sinks,
+                   Height journaled);
+
+  // Counts sinks again, or for the first time, that hold everything up to `journaled`; their names.
+  std::vector<std::string> LetIn(std::span<const AckTracker::Sink> sinks, Height journaled);
+  // Whether LetIn has somebody to wait for, or a range may heal.
+  bool waits() const;
+
   // The sinks as a decision sees them now.
   std::vector<SinkVote> Votes(std::span<const AckTracker::Sink> sinks) const;
 
@@ -69,8 +80,11 @@ class Gate {
   std::string Describe(Height height, const Decision& decision,
                        std::span<const AckTracker::Sink> sinks) const;
 
+  bool Joining(size_t sink) const { return sink < joining_.size() && joining_[sink]; }
+
   GateSettings settings_;
   DegradedRanges degraded_;
+  std::vector<bool> joining_;  // by sink: named by a newer policy, and not level yet
   TimePoint last_decision_{};
   std::optional<TimePoint> failing_since_;  // the height in front has missed its deadline
 };

@@ -41,6 +41,7 @@ Pipeline::Pipeline(PipelineSettings settings, Database* database, AckTracker* tr
             }()),
       // Opening made what was found durable.
       durable_(committed_) {
+  policy_ = settings_.gate.policy;
   degraded_ = gate_.degraded().degraded();
   ranges_ = gate_.degraded().ranges();
   tracker_->SetNotify([this] { OnSinkNews(); });
@@ -111,8 +112,8 @@ void Pipeline::Submit(SealedBlock block) {
     sealed_.push_back(std::move(block));
     // Where no ack is waited for and the window is full, whoever submits could only wait for the
     // write. So it does the write itself, which saves two changes of threads a block.
-    write_here = settings_.gate.policy.fire_and_forget &&
-                 submitted_ - committed_ >= settings_.window && running_ && !intake_stopped_;
+    write_here = policy_.fire_and_forget && submitted_ - committed_ >= settings_.window &&
+                 running_ && !intake_stopped_;
     submitter_writes_ = write_here;
   }
   if (write_here && WroteAll()) return;
@@ -188,14 +189,13 @@ std::string Pipeline::WhyNotReady(const PipelineStatus& status) const {
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
   votes.reserve(sinks.size());
   for (const AckTracker::Sink& sink : sinks) votes.push_back({Height(), sink.availability, false});
-  const Decision decision =
-      Decide(settings_.gate.policy, Height(1), votes, TimePoint(), TimePoint::max());
+  const Decision decision = Decide(policy_, Height(1), votes, TimePoint(), TimePoint::max());
   if (decision.verdict != Verdict::kUnsatisfiable) return {};
   std::string who;
   for (size_t sink : decision.waiting_on) {
     who += fmt::format("{}{}", who.empty() ? "" : ", ", sinks[sink].name);
   }
-  return fmt::format("policy \"{}\" cannot hold without {}", settings_.gate.policy.text, who);
+  return fmt::format("policy \"{}\" cannot hold without {}", policy_.text, who);
 }
 
 PipelineStatus Pipeline::status() const {
@@ -254,7 +254,7 @@ Pipeline::Turn Pipeline::TakeTurn() {
     turn.kind = Turn::Kind::kEnded;
   }
   std::lock_guard lock(mutex_);
-  sinks_matter_ = !at_gate_.empty() || gate_.degraded().waits() || !intake_blocked_.empty();
+  sinks_matter_ = !at_gate_.empty() || gate_.waits() || !intake_blocked_.empty();
   return turn;
 }
 
@@ -264,6 +264,7 @@ Status Pipeline::TryTurn(Turn* turn) {
     std::lock_guard lock(mutex_);
     if (stopping_) return Status(StatusCode::kCancelled, "stopped");
   }
+  ApplyGate();
   bool mended = false;
   SLUICE_RETURN_IF_ERROR(writer_.Mend(&mended));
   Plan plan = MakePlan(Now());
@@ -290,10 +291,47 @@ Pipeline::Plan Pipeline::MakePlan(TimePoint now) {
   return plan;
 }
 
+Status Pipeline::SetGate(GateSettings settings, TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  new_gate_ = std::move(settings);
+  woken_ = true;
+  work_.notify_one();
+  progress_.wait_until(lock, deadline, [this] { return !new_gate_ || ended_ || stopping_; });
+  if (!new_gate_) return Status::Ok();
+  new_gate_.reset();
+  return Status(StatusCode::kTimeout, ended_ || stopping_
+                                          ? "the node is stopping"
+                                          : "the policy could not be changed in time: a write "
+                                            "to the store is under way or waits for space");
+}
+
+void Pipeline::ApplyGate() {
+  GateSettings settings;
+  Height journaled;
+  {
+    std::lock_guard lock(mutex_);
+    if (!new_gate_) return;
+    settings = std::move(*new_gate_);
+    new_gate_.reset();
+    policy_ = settings.policy;
+    journaled = journaled_;
+  }
+  const Height first =
+      at_gate_.empty() ? journaled + 1 : at_gate_.front().block.change_set->height();
+  LogInfo(kComponent, "policy \"{}\" at level {} decides from height {} on", settings.policy.text,
+          AckLevelName(settings.level), first);
+  gate_.Reconfigure(std::move(settings), tracker_->Snapshot(), journaled);
+  {
+    std::lock_guard lock(mutex_);
+    degraded_ = gate_.degraded().degraded();
+  }
+  progress_.notify_all();
+}
+
 // Sinks that were left out count again once they have reached the journaled height.
 void Pipeline::LetIn(const std::vector<AckTracker::Sink>& sinks) {
-  for (const std::string& name : gate_.degraded().LetIn(sinks, settings_.gate.level, journaled_)) {
-    LogInfo(kComponent, "sink {} has caught up and counts again", name);
+  for (const std::string& name : gate_.LetIn(sinks, journaled_)) {
+    LogInfo(kComponent, "sink {} has caught up and counts from now on", name);
   }
 }
 
@@ -315,7 +353,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
     GateStep step = gate_.Step(height, front.delivered_at, sinks, now);
     if (!step.reason.empty() && step.kind != GateStep::Kind::kHalt) {
       LogWarn(kComponent, "{}; on_failure decides", step.reason);
-      counters_.CountPolicyFailure(settings_.gate.on_failure);
+      counters_.CountPolicyFailure(gate_.settings().on_failure);
     }
     if (step.kind == GateStep::Kind::kHalt) {
       // What the gate has let through before is committed first; the halt comes again at once.
@@ -391,7 +429,7 @@ void Pipeline::PlanJournal(TimePoint now, Plan* plan) {
 void Pipeline::PlanGroup(Plan* plan) {
   WriteGroup& group = plan->group;
   // Under fire-and-forget, S1 and S5 of a height are one batch.
-  if (settings_.gate.policy.fire_and_forget) {
+  if (gate_.settings().policy.fire_and_forget) {
     plan->commits.insert(plan->commits.end(), plan->journals.begin(), plan->journals.end());
   }
   for (const SealedBlock& block : plan->commits) {
@@ -456,7 +494,7 @@ void Pipeline::Finished(Plan* plan) {
   // A synced batch makes all before it in the log durable, itself included.
   if (plan->group.sync || plan->group.force_sync) durable_ = committed;
   // Before the next heights move the mark: under load a sink that keeps up is level only here.
-  if (gate_.degraded().waits()) LetIn(tracker_->Snapshot());
+  if (gate_.waits()) LetIn(tracker_->Snapshot());
   {
     std::lock_guard lock(mutex_);
     committed_ = committed;
@@ -464,7 +502,7 @@ void Pipeline::Finished(Plan* plan) {
   }
   for (SealedBlock& block : plan->journals) {
     std::shared_ptr<const ChangeSet> change_set = block.change_set;
-    if (!settings_.gate.policy.fire_and_forget) at_gate_.push_back({std::move(block), Now()});
+    if (!gate_.settings().policy.fire_and_forget) at_gate_.push_back({std::move(block), Now()});
     Failpoint("commit.s2.before", change_set->height().value());
     delivery_->Enqueue(change_set);
     Failpoint("commit.s2.after", change_set->height().value());

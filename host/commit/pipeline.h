@@ -111,6 +111,11 @@ class Pipeline {
   // No new S1 begins; the write under way is awaited. Heights not journaled are dropped: not taken.
   void Stop();
 
+  // Another policy, or other limits of it: from the first height on that is not decided yet, which
+  // the log names. Sinks that newly count do so once they hold all that is journaled. Waits until
+  // that is so; kTimeout: not by `deadline`, and nothing has changed.
+  Status SetGate(GateSettings settings, TimePoint deadline);
+
   // Somebody else's write to the store has failed: it is opened again once there is space, and any
   // other failure ends the pipeline. From any thread; does not wait.
   void NoteStoreFailure(const Status& failure);
@@ -148,6 +153,7 @@ class Pipeline {
   Turn TakeTurn();
   Status TryTurn(Turn* turn);
   Plan MakePlan(TimePoint now);
+  void ApplyGate();
   void LetIn(const std::vector<AckTracker::Sink>& sinks);
   void PlanCommits(TimePoint now, Plan* plan);
   void PlanJournal(TimePoint now, Plan* plan);
@@ -190,9 +196,11 @@ class Pipeline {
   bool running_ = false;              // guarded by mutex_: the committing thread has been started
   bool submitter_writes_ = false;     // guarded by mutex_: the submitting thread is at the seat
   bool sinks_matter_ = true;          // guarded by mutex_: an ack may give the next turn work
-  std::vector<std::string> waiting_on_;  // guarded by mutex_
-  bool degraded_ = false;                // guarded by mutex_
-  std::vector<UnackedRange> ranges_;     // guarded by mutex_
+  Policy policy_;                     // guarded by mutex_: the gate's
+  std::optional<GateSettings> new_gate_;  // guarded by mutex_: to be taken with the next turn
+  std::vector<std::string> waiting_on_;   // guarded by mutex_
+  bool degraded_ = false;                 // guarded by mutex_
+  std::vector<UnackedRange> ranges_;      // guarded by mutex_
 
   // Whoever has the seat only (before the committing thread starts: the starting one).
   Gate gate_;

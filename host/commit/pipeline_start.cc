@@ -20,11 +20,12 @@ constexpr char kComponent[] = "commit";
 }  // namespace
 
 Status Pipeline::CatchUp() {
-  const GateSettings& gate = settings_.gate;
   const Height committed = committed_;
   std::vector<Height> last;
   TimePoint give_up_at = TimePoint::max();
   for (;;) {
+    ApplyGate();
+    const GateSettings& gate = gate_.settings();
     bool mended = false;
     SLUICE_RETURN_IF_ERROR(writer_.Mend(&mended));
     if (mended) last.clear();  // a full disk is no lack of progress of the sinks

@@ -47,6 +47,7 @@ struct Policy {
   struct Term {
     size_t needed = 0;
     std::vector<size_t> sinks;
+    friend bool operator==(const Term&, const Term&) = default;
   };
   bool fire_and_forget = false;
   std::vector<Term> terms;
@@ -54,6 +55,7 @@ struct Policy {
 
   // True where the policy names this sink, or `all` covers it.
   bool Involves(size_t sink) const;
+  friend bool operator==(const Policy&, const Policy&) = default;
 };
 
 // Checks the names. kConfiguration: unknown sink (with the nearest name there is), a sink that does

@@ -122,7 +122,6 @@ struct SinkConfig {
 };
 
 enum class Restore { kLenient, kStrict };
-enum class RecoverOnStart { kNow, kOnFirstUse, kNever };
 
 struct LifecycleConfig {
   Restore restore = Restore::kLenient;

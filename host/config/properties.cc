@@ -256,8 +256,7 @@ std::vector<Property> Rows() {
        .type = Type::kBool,
        .default_text = "false",
        .description = "Start the sink with the first change that passes its filter; not with "
-                      "ack = true.",
-       .unavailable = {"true"}},
+                      "ack = true."},
       {.path = "sinks.*.old_values",
        .type = Type::kBool,
        .default_text = "false",

@@ -72,6 +72,11 @@ class Rules {
                        FormatDuration(sink.ack_timeout.count()),
                        FormatDuration(config_.commit.ack_timeout.count())));
     }
+    if (sink.ack && sink.lazy) {
+      Fail(prefix + "lazy",
+           "true is for sinks with ack = false: a block cannot wait for the ack of a sink that "
+           "waits for a change of its own");
+    }
     if (sink.retry.max < sink.retry.initial) {
       Fail(prefix + "retry.max",
            fmt::format("{} is below retry.initial, {}", FormatDuration(sink.retry.max.count()),

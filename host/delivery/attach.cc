@@ -36,12 +36,14 @@ std::optional<AttachDecision> CheckOwner(const AttachQuestion& question,
                               position.stream_id, question.stream_id));
   }
   if (question.first_answer && position.epoch >= question.epoch) {
-    return Refuse(
+    AttachDecision decision = Refuse(
         AttachOutcome::kForeign,
-        fmt::format("the sink has seen epoch {}, this instance has {}: another node or a "
-                    "copy of this home writes to it: stop that one; a restored home is started "
-                    "again until its epoch is above the sink's",
+        fmt::format("the sink has seen epoch {}, this instance has {}: another node or a copy of "
+                    "this home writes to it: stop that one; of a restored home `sluice sink repair "
+                    "--take-over` makes this node its owner",
                     position.epoch, question.epoch));
+    decision.foreign_epoch = position.epoch;
+    return decision;
   }
   if (position.epoch > question.epoch) {
     return Refuse(

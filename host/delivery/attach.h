@@ -46,6 +46,8 @@ struct AttachDecision {
   Base base;                                     // kAttach; kAhead: the sink's height and digest
   AttachReason reason = AttachReason::kResumed;  // kAttach
   std::string text;                              // all others: what is wrong and what to do
+  // kForeign by its epoch alone: the one that the sink has seen.
+  std::optional<Epoch> foreign_epoch;
 };
 
 using DigestLookup = std::function<Result<Digest>(Height)>;

@@ -47,11 +47,14 @@ SinkFault FaultOf(AttachOutcome outcome) {
 
 }  // namespace
 
-InstanceRun::InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
+InstanceRun::InstanceRun(const SinkSettings& settings, std::shared_ptr<PluginLibrary> library,
+                         const SinkEnvironment& environment, Epoch least_epoch,
                          std::shared_ptr<SinkCounters> counters,
                          std::shared_ptr<PluginMetrics> metrics, std::function<void()> wake)
     : settings_(settings),
+      library_(std::move(library)),
       environment_(environment),
+      least_epoch_(least_epoch),
       counters_(std::move(counters)),
       component_(fmt::format("sink {}", settings.name)),
       metrics_(std::move(metrics)),
@@ -93,7 +96,7 @@ bool InstanceRun::Create() {
   if (Ending()) return false;
   // The number is durable before the instance exists, so that an instance of before is fenced by
   // it.
-  Result<Epoch> epoch = environment_.raise_epoch();
+  Result<Epoch> epoch = environment_.raise_epoch(least_epoch_);
   if (!epoch) {
     Fail(SinkFault::kRetryable, epoch.error().WithContext("the epoch could not be raised"));
     return false;
@@ -126,7 +129,7 @@ bool InstanceRun::Create() {
   options.metrics = metrics_;
   if (!watch_.Enter(CallWatch::Call::kCreate, After(settings_.start_timeout))) return false;
   Result<std::unique_ptr<SinkInstance>> instance =
-      environment_.library->CreateInstance(options, delivery_->listener());
+      library_->CreateInstance(options, delivery_->listener());
   if (!watch_.Leave()) {
     // Nobody is left to destroy it.
     if (instance) (void)instance->release();
@@ -180,6 +183,10 @@ bool InstanceRun::Attach() {
       return delivery_->Open(called_, *started_, decision->base, decision->reason);
     }
     if (decision->outcome != AttachOutcome::kAhead) {
+      {
+        std::lock_guard lock(mutex_);
+        foreign_epoch_ = decision->foreign_epoch;
+      }
       Fail(FaultOf(decision->outcome), Status(StatusCode::kPlugin, std::move(decision->text)));
       return false;
     }
@@ -242,6 +249,11 @@ void InstanceRun::SetPhase(InstancePhase phase) {
 bool InstanceRun::Ending() const {
   std::lock_guard lock(mutex_);
   return ending_;
+}
+
+std::optional<Epoch> InstanceRun::foreign_epoch() const {
+  std::lock_guard lock(mutex_);
+  return foreign_epoch_;
 }
 
 void InstanceRun::Fail(SinkFault fault, Status status) {
@@ -373,6 +385,7 @@ InstanceRun::Snapshot InstanceRun::snapshot(TimePoint now) const {
   result.call = watch_.current();
   std::lock_guard lock(mutex_);
   result.phase = phase_;
+  result.epoch = epoch_;
   result.started = started_;
   result.ahead = ahead_;
   result.caught_up_at = caught_up_at_;

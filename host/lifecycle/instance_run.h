@@ -30,8 +30,10 @@ namespace sluice {
 class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
  public:
   // `wake`: called on any thread, without locks, when phase or failure have changed; must not
-  // block. `counters`, `metrics`: of the sink, over all its instances.
-  InstanceRun(const SinkSettings& settings, const SinkEnvironment& environment,
+  // block. `counters`, `metrics`: of the sink, over all its instances. `least_epoch`: the
+  // instance's is not below it.
+  InstanceRun(const SinkSettings& settings, std::shared_ptr<PluginLibrary> library,
+              const SinkEnvironment& environment, Epoch least_epoch,
               std::shared_ptr<SinkCounters> counters, std::shared_ptr<PluginMetrics> metrics,
               std::function<void()> wake);
   ~InstanceRun();
@@ -53,9 +55,12 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   InstancePhase phase() const;
   // The failure of this run, given once.
   std::optional<SinkFailure> TakeFailure();
+  // The epoch that the sink has seen, where that is why it is foreign.
+  std::optional<Epoch> foreign_epoch() const;
 
   struct Snapshot {
     InstancePhase phase = InstancePhase::kOpening;
+    Epoch epoch;
     CallWatch::Current call;
     std::optional<StartResult> started;
     bool ahead = false;   // the sink is above the journal; waits
@@ -81,7 +86,9 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
 
   // Set in the constructor.
   const SinkSettings settings_;
+  const std::shared_ptr<PluginLibrary> library_;
   const SinkEnvironment environment_;
+  const Epoch least_epoch_;
   const std::shared_ptr<SinkCounters> counters_;
   const std::string component_;
   const std::shared_ptr<PluginMetrics> metrics_;
@@ -103,6 +110,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   std::optional<SinkFailure> early_failure_;  // before there was a delivery
   InstancePhase phase_ = InstancePhase::kOpening;
   Epoch epoch_;
+  std::optional<Epoch> foreign_epoch_;
   std::optional<StartResult> started_;
   bool ahead_ = false;
   Height caught_up_at_;

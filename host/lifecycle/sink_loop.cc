@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "lifecycle/instance_run.h"
 #include "lifecycle/step.h"
@@ -24,6 +25,10 @@ constexpr uint64_t kLiveLagHeights = 64;
 constexpr Duration kLongCall = std::chrono::seconds(1);
 // How often a forced end is tried again where the instance's thread is between two calls.
 constexpr Duration kForceRetry = std::chrono::milliseconds(5);
+// How often a record is written again that could not be.
+constexpr Duration kRecordRetry = std::chrono::seconds(1);
+// Heights of the journal that are looked through in one round for a change that a lazy sink wants.
+constexpr uint64_t kScanHeights = 256;
 
 int64_t ToWallNanos(TimePoint time, TimePoint now) { return WallNanos() + (time - now).count(); }
 
@@ -61,36 +66,33 @@ class Signal {
 
 class SinkLoop::Impl {
  public:
-  Impl(SinkSettings settings, SinkEnvironment environment)
-      : settings_(std::move(settings)),
+  Impl(SinkSettings settings, std::shared_ptr<PluginLibrary> library, SinkEnvironment environment)
+      : name_(settings.name),
         environment_(std::move(environment)),
-        component_(fmt::format("sink {}", settings_.name)),
-        step_settings_{settings_.retry, settings_.healthy_after} {}
+        component_(fmt::format("sink {}", name_)),
+        setup_(MakeSetup(std::move(settings), std::move(library))) {}
 
   ~Impl() {
     if (!thread_.joinable()) return;
+    const Duration stop_timeout = setup()->settings.stop_timeout;
     RequestStop(Duration::zero());
-    Join(Now() + settings_.stop_timeout);
+    Join(Now() + stop_timeout);
   }
 
-  void Start() {
-    SLUICE_CHECK(!thread_.joinable(), "a sink's loop is started once");
-    thread_ = std::thread([this] { Control(); });
+  void Start(const std::optional<SinkRecord>& record, RecoverOnStart recover);
+  void Enqueue(std::shared_ptr<const ChangeSet> change_set);
+  void Use();
+  Status Command(SinkCommand command, TimePoint deadline);
+  CommandedSink commanded() const {
+    std::lock_guard lock(mutex_);
+    return CommandedLocked();
   }
-
-  void Enqueue(std::shared_ptr<const ChangeSet> change_set) {
-    std::shared_ptr<InstanceRun> run;
-    {
-      std::lock_guard lock(mutex_);
-      run = run_;
-    }
-    if (run) run->Enqueue(std::move(change_set));
-  }
+  void Reconfigure(SinkSettings settings, std::shared_ptr<PluginLibrary> library);
 
   void RequestStop(Duration drain_timeout) {
     {
       std::lock_guard lock(mutex_);
-      desired_ = DesiredState::kStopped;
+      stopping_ = true;
       drain_timeout_ = drain_timeout;
     }
     signal_->Set();
@@ -100,7 +102,7 @@ class SinkLoop::Impl {
     if (!thread_.joinable()) return !hung_;
     {
       std::unique_lock lock(mutex_);
-      if (!finished_changed_.wait_until(lock, deadline, [this] { return finished_; })) {
+      if (!news_.wait_until(lock, deadline, [this] { return finished_; })) {
         force_ = true;
         lock.unlock();
         signal_->Set();
@@ -115,21 +117,63 @@ class SinkLoop::Impl {
   const SinkCounters& counters() const { return *counters_; }
 
  private:
+  // What instances are made with, from now on. Immutable; replaced as a whole.
+  struct Setup {
+    SinkSettings settings;
+    std::shared_ptr<PluginLibrary> library;
+    LifecycleSettings lifecycle;
+  };
+  static std::shared_ptr<const Setup> MakeSetup(SinkSettings settings,
+                                                std::shared_ptr<PluginLibrary> library) {
+    LifecycleSettings lifecycle{settings.retry, settings.healthy_after};
+    return std::make_shared<const Setup>(Setup{std::move(settings), std::move(library), lifecycle});
+  }
+  std::shared_ptr<const Setup> setup() const {
+    std::lock_guard lock(mutex_);
+    return setup_;
+  }
+
   void Control();
   // One look and one step; returns when to look again. True in `finished_` ends the loop.
   TimePoint Round(TimePoint now);
+  void ForceEnd(TimePoint now, TimePoint* look_again_at);
+  // One step; false where there is nothing more to do before `look_again_at`.
+  bool TakeStep(TimePoint now, TimePoint* look_again_at);
+  DesiredState DesiredLocked() const;
+  CommandedSink CommandedLocked() const {
+    CommandedSink sink;
+    sink.name = name_.str();
+    sink.state = state_.state;
+    sink.reason = state_.reason;
+    sink.enabled = setup_->settings.enabled;
+    sink.orphaned = setup_->settings.orphaned;
+    sink.suspended_by_operator = suspended_by_operator_;
+    sink.deleted = deleted_;
+    return sink;
+  }
   ObservedState Observe();
+  void TakeOverLocked(ObservedState* observed);
+  void ScanForUse();
+  // Writes the record where it differs from the one that is there. False: it could not be written.
+  bool Record();
+  SinkRecord MakeRecordLocked() const;
+  void Answer(uint64_t command);
   void Act(LifecycleAction action, TimePoint now);
+  void Begin();
+  void Forget();
   void Tell(const SinkState& before, TimePoint now);
   void TellAvailability();
+  bool IsWanted() const {
+    std::lock_guard lock(mutex_);
+    return DesiredLocked().run && !deleted_;
+  }
   void LetGo(TimePoint now);
   std::string DescribeAhead(const InstanceRun::Snapshot& run) const;
 
   // Set in the constructor.
-  const SinkSettings settings_;
+  const SinkName name_;
   const SinkEnvironment environment_;
   const std::string component_;
-  const LifecycleSettings step_settings_;
   const std::shared_ptr<SinkCounters> counters_ = std::make_shared<SinkCounters>();
   const std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();
   const std::shared_ptr<PluginMetrics> metrics_ = std::make_shared<PluginMetrics>();
@@ -140,17 +184,36 @@ class SinkLoop::Impl {
   std::mt19937_64 random_{std::random_device()()};
   bool attached_once_ = false;
   std::optional<std::pair<SinkAvailability, std::string>> told_;
+  std::optional<SinkRecord> written_;
+  // An action that waits until the record that announces it is written.
+  LifecycleAction unwritten_ = LifecycleAction::kNone;
+  Height scanned_;                      // of the journal, for a lazy sink
+  std::optional<Epoch> foreign_epoch_;  // of the last failure, where that is what it was
+  Epoch least_epoch_;                   // of the next instance
+  bool forgotten_ = false;
+  bool keeps_record_ = true;
 
   mutable std::mutex mutex_;  // guards what follows; written by the control thread but for requests
-  std::condition_variable finished_changed_;
-  DesiredState desired_ = DesiredState::kRunning;
+  std::condition_variable news_;  // a command has been answered; the loop has finished
+  std::shared_ptr<const Setup> setup_;
+  uint64_t configuration_ = 0;  // counts the setups that an instance must be made anew for
+  bool stopping_ = false;       // the node ends
   Duration drain_timeout_{};
   bool force_ = false;  // the deadline has passed: abandon whatever does not return
   bool finished_ = false;
   bool hung_ = false;
+  bool suspended_by_operator_ = false;
+  bool deleted_ = false;
+  bool used_ = false;
+  bool take_over_ = false;
+  SinkRequest request_ = SinkRequest::kNone;
+  uint64_t commands_ = 0;  // given
+  uint64_t answered_ = 0;  // of them, on record
+  Status record_error_;    // of the last record that could not be written
   SinkState state_;
   std::shared_ptr<InstanceRun> run_;
   uint64_t run_count_ = 0;
+  Epoch newest_epoch_;
   SinkStatus::LastError last_error_;
   // Of instances that have ended.
   uint64_t past_retries_ = 0;
@@ -159,6 +222,110 @@ class SinkLoop::Impl {
   std::optional<Height> last_sink_height_;
   std::optional<bool> last_at_least_once_;
 };
+
+// --- from any thread ---------------------------------------------------------------------------
+
+void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnStart recover) {
+  SLUICE_CHECK(!thread_.joinable(), "a sink's loop is started once");
+  const Height journaled = environment_.journal->journaled();
+  const Result<Height> stored = environment_.journal->StoredWatermark(name_);
+  // Heights may come already.
+  std::lock_guard lock(mutex_);
+  if (record) {
+    state_ = RestoreState(*record, recover, Now(), WallNanos());
+    suspended_by_operator_ = record->suspended_by_operator;
+    deleted_ = record->deleted;
+    last_watermark_ = record->watermark;
+    written_ = record;
+    if (!record->error.ok()) {
+      last_error_ = {WallNanos(), std::string(StatusCodeName(record->error.code())),
+                     record->error.message()};
+    }
+  }
+  // What was journaled before is no use of a sink that was found broken; of a lazy one it is.
+  scanned_ = journaled;
+  if (setup_->settings.lazy && state_.state == LifecycleState::kInitializing) {
+    state_.until_used = true;
+    if (stored) scanned_ = *stored;
+  }
+  thread_ = std::thread([this] { Control(); });
+}
+
+void SinkLoop::Impl::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
+  std::shared_ptr<InstanceRun> run;
+  bool put_off = false;
+  {
+    std::lock_guard lock(mutex_);
+    run = run_;
+    put_off = state_.until_used && !used_;
+  }
+  if (run) return run->Enqueue(std::move(change_set));
+  // What it is to get is in the journal; that it wants it is all there is to know.
+  if (put_off) signal_->Set();
+}
+
+void SinkLoop::Impl::Use() {
+  {
+    std::lock_guard lock(mutex_);
+    used_ = true;
+  }
+  signal_->Set();
+}
+
+Status SinkLoop::Impl::Command(SinkCommand command, TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  SLUICE_RETURN_IF_ERROR(CheckCommand(command, CommandedLocked()));
+  if (stopping_) {
+    return Status(StatusCode::kInvalid, fmt::format("sink {}: the node is stopping", name_));
+  }
+  switch (command) {
+    case SinkCommand::kSuspend:
+      suspended_by_operator_ = true;
+      break;
+    case SinkCommand::kResume:
+      suspended_by_operator_ = false;
+      break;
+    case SinkCommand::kTakeOver:
+      take_over_ = true;
+      [[fallthrough]];
+    case SinkCommand::kRepair:
+      request_ = SinkRequest::kRepair;
+      break;
+    case SinkCommand::kRestart:
+      request_ =
+          state_.state == LifecycleState::kRepairing ? SinkRequest::kRepair : SinkRequest::kRestart;
+      break;
+    case SinkCommand::kRemove:
+      deleted_ = true;
+      break;
+  }
+  const uint64_t number = ++commands_;
+  LogInfo(component_, "command: {}", SinkCommandName(command));
+  signal_->Set();
+  const bool answered = news_.wait_until(
+      lock, deadline, [&] { return answered_ >= number || finished_ || !record_error_.ok(); });
+  if (answered_ >= number) return Status::Ok();
+  if (!record_error_.ok()) {
+    return record_error_.WithContext(fmt::format(
+        "sink {}: {} is not on record yet, and is tried again", name_, SinkCommandName(command)));
+  }
+  return Status(StatusCode::kTimeout,
+                fmt::format("sink {}: {}: {}; look at its status", name_, SinkCommandName(command),
+                            answered ? "the node is stopping" : "not yet known"));
+}
+
+void SinkLoop::Impl::Reconfigure(SinkSettings settings, std::shared_ptr<PluginLibrary> library) {
+  {
+    std::lock_guard lock(mutex_);
+    const bool same = settings.configuration == setup_->settings.configuration &&
+                      library->identity().sha256 == setup_->library->identity().sha256;
+    setup_ = MakeSetup(std::move(settings), std::move(library));
+    if (!same) ++configuration_;
+  }
+  signal_->Set();
+}
+
+// --- the control thread ------------------------------------------------------------------------
 
 void SinkLoop::Impl::Control() {
   for (;;) {
@@ -171,63 +338,236 @@ void SinkLoop::Impl::Control() {
     }
     signal_->WaitUntil(look_again_at);
   }
-  finished_changed_.notify_all();
+  news_.notify_all();
 }
 
 TimePoint SinkLoop::Impl::Round(TimePoint now) {
   TimePoint look_again_at = TimePoint::max();
   if (run_) look_again_at = run_->Supervise(now);
-  bool force = false;
-  {
-    std::lock_guard lock(mutex_);
-    force = force_;
-  }
-  if (force && run_) {
-    run_->End(now, now);
-    const InstancePhase phase = run_->phase();
-    if (phase != InstancePhase::kNone && phase != InstancePhase::kHung && !run_->Abandon()) {
-      look_again_at = std::min(look_again_at, now + kForceRetry);
-    }
-  }
-  for (;;) {
-    const ObservedState observed = Observe();
-    if (observed.instance == InstancePhase::kNone && run_) LetGo(now);
-    SinkState before;
-    LifecycleStep step;
+  ForceEnd(now, &look_again_at);
+  if (unwritten_ != LifecycleAction::kNone) {
+    bool give_up = false;
     {
       std::lock_guard lock(mutex_);
-      before = state_;
-      if (observed.failure) {
-        counters_->CountError(observed.failure->status.code());
-        last_error_ = {WallNanos(), std::string(StatusCodeName(observed.failure->status.code())),
-                       observed.failure->status.message()};
-      }
-      step = NextStep(state_, desired_, observed, step_settings_, now);
-      state_ = step.next;
-      hung_ = hung_ || observed.instance == InstancePhase::kHung;
-      if (desired_ == DesiredState::kStopped && state_.state == LifecycleState::kSuspended &&
-          (!run_ || hung_)) {
-        finished_ = true;
-      }
+      give_up = stopping_ || state_.state == LifecycleState::kSuspended;
     }
-    look_again_at = std::min(look_again_at, step.look_again_at);
-    Tell(before, now);
-    TellAvailability();
-    Act(step.action, now);
-    if (step.action != LifecycleAction::kNone) {
-      look_again_at = std::min(look_again_at, run_->Supervise(now));
+    // Nothing is begun for a node that ends.
+    if (give_up && unwritten_ == LifecycleAction::kBegin) {
+      unwritten_ = LifecycleAction::kNone;
+    } else if (!Record()) {
+      return std::min(look_again_at, now + kRecordRetry);
+    } else {
+      Act(std::exchange(unwritten_, LifecycleAction::kNone), now);
     }
-    if (before.state == step.next.state) return look_again_at;
   }
+  while (TakeStep(now, &look_again_at)) {
+  }
+  return look_again_at;
+}
+
+void SinkLoop::Impl::ForceEnd(TimePoint now, TimePoint* look_again_at) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!force_ || !run_) return;
+  }
+  run_->End(now, now);
+  const InstancePhase phase = run_->phase();
+  if (phase != InstancePhase::kNone && phase != InstancePhase::kHung && !run_->Abandon()) {
+    *look_again_at = std::min(*look_again_at, now + kForceRetry);
+  }
+}
+
+bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
+  ScanForUse();
+  ObservedState observed = Observe();
+  if (observed.instance == InstancePhase::kNone && run_) LetGo(now);
+  SinkState before;
+  LifecycleStep step;
+  uint64_t command = 0;
+  {
+    std::lock_guard lock(mutex_);
+    before = state_;
+    command = commands_;
+    // How a node ends is nothing that its sinks are to remember.
+    keeps_record_ = !stopping_ && !forgotten_;
+    if (observed.failure) {
+      counters_->CountError(observed.failure->status.code());
+      last_error_ = {WallNanos(), std::string(StatusCodeName(observed.failure->status.code())),
+                     observed.failure->status.message()};
+      TakeOverLocked(&observed);
+    }
+    const DesiredState desired = DesiredLocked();
+    step = NextStep(state_, desired, observed, setup_->lifecycle, now);
+    state_ = step.next;
+    if (state_.state == LifecycleState::kRunning) take_over_ = false;
+    // What is asked of an instance that still ends is asked again once it has.
+    if (request_ == SinkRequest::kRestart || observed.instance == InstancePhase::kNone) {
+      request_ = SinkRequest::kNone;
+    }
+    hung_ = hung_ || observed.instance == InstancePhase::kHung;
+    const bool at_rest =
+        state_.state == LifecycleState::kSuspended || state_.state == LifecycleState::kDeleting;
+    finished_ =
+        state_.state == LifecycleState::kDeleted || (stopping_ && at_rest && (!run_ || hung_));
+  }
+  *look_again_at = std::min(*look_again_at, step.look_again_at);
+  // Ahead of what it announces; an instance ends all the same where nothing can be written.
+  const bool recorded = Record();
+  Tell(before, now);
+  TellAvailability();
+  if (recorded) Answer(command);
+  if (!recorded) *look_again_at = std::min(*look_again_at, now + kRecordRetry);
+  const bool must_be_recorded =
+      step.action == LifecycleAction::kBegin || step.action == LifecycleAction::kForget;
+  if (!recorded && must_be_recorded) {
+    unwritten_ = step.action;
+    return false;
+  }
+  Act(step.action, now);
+  if (step.action == LifecycleAction::kForget) {
+    if (!forgotten_) *look_again_at = std::min(*look_again_at, now + kRecordRetry);
+    return forgotten_;
+  }
+  if (step.action != LifecycleAction::kNone) {
+    *look_again_at = std::min(*look_again_at, run_->Supervise(now));
+  }
+  return before.state != step.next.state;
+}
+
+DesiredState SinkLoop::Impl::DesiredLocked() const {
+  DesiredState desired;
+  const SinkSettings& settings = setup_->settings;
+  desired.run = settings.enabled && !settings.orphaned && !suspended_by_operator_ && !stopping_;
+  desired.why_not = settings.orphaned  ? SuspendReason::kOrphaned
+                    : settings.enabled ? SuspendReason::kOperator
+                                       : SuspendReason::kDisabled;
+  desired.deleted = deleted_;
+  desired.configuration = configuration_;
+  desired.request = request_;
+  return desired;
+}
+
+// The failures that a command turns into another attempt: the sink has seen a larger epoch. Where
+// it does not say which, doubling ours finds a larger one within a few tries.
+void SinkLoop::Impl::TakeOverLocked(ObservedState* observed) {
+  const SinkFault fault = observed->failure->fault;
+  if (!take_over_ || (fault != SinkFault::kFenced && !foreign_epoch_)) return;
+  least_epoch_ = foreign_epoch_ ? *foreign_epoch_ + 1 : Epoch(2 * newest_epoch_.value());
+  observed->failure->fault = SinkFault::kRetryable;
+  LogWarn(component_, "taking over with epoch {} at least: whoever had it is refused from then on",
+          least_epoch_);
+}
+
+// A lazy sink begins with the first change that it would get, one that is journaled already
+// included.
+void SinkLoop::Impl::ScanForUse() {
+  std::shared_ptr<const Setup> setup;
+  {
+    std::lock_guard lock(mutex_);
+    if (!state_.until_used || used_ || run_) return;
+    setup = setup_;
+  }
+  const Height journaled = environment_.journal->journaled();
+  scanned_ = std::max(scanned_ + 1, environment_.journal->first()) - 1;
+  const ChangeFilter& filter = setup->settings.filter;
+  for (uint64_t i = 0; i < kScanHeights && scanned_ < journaled; ++i) {
+    Result<std::shared_ptr<const ChangeSet>> change_set = environment_.journal->Read(scanned_ + 1);
+    // It says better itself what is wrong with the journal than nobody does.
+    const bool used =
+        !change_set || std::any_of((*change_set)->changes().begin(), (*change_set)->changes().end(),
+                                   [&](const Change& change) { return filter.Passes(change); });
+    if (used) return Use();
+    ++scanned_;
+  }
+  if (scanned_ < journaled) signal_->Set();
+}
+
+SinkRecord SinkLoop::Impl::MakeRecordLocked() const {
+  SinkRecord record;
+  record.name = name_.str();
+  record.state = state_.state;
+  record.reason = state_.reason;
+  if (state_.attempt > 0 || !state_.error.ok()) {
+    record.origin = state_.origin;
+    record.error = state_.error;
+    record.attempt = state_.attempt;
+    if (state_.state == LifecycleState::kRepairing) {
+      record.next_at_unix_nanos = ToWallNanos(state_.next_at, Now());
+    }
+  }
+  record.suspended_by_operator = suspended_by_operator_;
+  record.deleted = deleted_;
+  const PluginIdentity& identity = setup_->library->identity();
+  record.plugin = identity.id;
+  record.library_sha256 = identity.sha256;
+  record.abi_minor = identity.abi_minor;
+  record.configuration = setup_->settings.configuration;
+  record.epoch = newest_epoch_;
+  record.watermark = last_watermark_;
+  if (run_) {
+    const InstanceRun::Snapshot run = run_->snapshot(Now());
+    record.epoch = std::max(record.epoch, run.epoch);
+    if (run.delivery.open) record.watermark = run.delivery.watermark;
+  }
+  return record;
+}
+
+bool SinkLoop::Impl::Record() {
+  if (!keeps_record_) return true;
+  SinkRecord record;
+  {
+    std::lock_guard lock(mutex_);
+    record = MakeRecordLocked();
+  }
+  if (written_) {
+    // Hints go along with what is written for another reason; the same time of day is no news.
+    SinkRecord same = record;
+    same.epoch = written_->epoch;
+    same.watermark = written_->watermark;
+    if (same.next_at_unix_nanos != 0 && same.attempt == written_->attempt) {
+      same.next_at_unix_nanos = written_->next_at_unix_nanos;
+    }
+    if (same == *written_) return true;
+  }
+  Failpoint("lifecycle.record.before");
+  Status put = environment_.records->PutSinkRecord(name_, EncodeSinkRecord(record));
+  Failpoint("lifecycle.record.after");
+  const bool ok = put.ok();
+  if (ok) written_ = std::move(record);
+  std::lock_guard lock(mutex_);
+  if (!ok && record_error_.ok()) {
+    LogWarn(component_, "its record cannot be written, so nothing new is begun: {}", put.message());
+  }
+  record_error_ = std::move(put);
+  if (!ok) news_.notify_all();
+  return ok;
+}
+
+void SinkLoop::Impl::Answer(uint64_t command) {
+  std::lock_guard lock(mutex_);
+  if (command == answered_) return;
+  answered_ = command;
+  news_.notify_all();
 }
 
 ObservedState SinkLoop::Impl::Observe() {
   ObservedState observed;
   observed.random = std::uniform_real_distribution<double>()(random_);
+  observed.forgotten = forgotten_;
+  {
+    std::lock_guard lock(mutex_);
+    observed.used = used_;
+  }
   if (!run_) return observed;
   // The phase first: a failure is noted before the instance has ended.
   observed.instance = run_->phase();
   observed.failure = run_->TakeFailure();
+  if (observed.failure) {
+    foreign_epoch_ = run_->foreign_epoch();
+    const Epoch epoch = run_->snapshot(Now()).epoch;
+    std::lock_guard lock(mutex_);
+    newest_epoch_ = std::max(newest_epoch_, epoch);
+  }
   if (observed.instance == InstancePhase::kAttached) attached_once_ = true;
   return observed;
 }
@@ -241,6 +581,7 @@ void SinkLoop::Impl::LetGo(TimePoint now) {
   if (last.delivery.open) last_watermark_ = last.delivery.watermark;
   if (last.delivery.sink_height) last_sink_height_ = last.delivery.sink_height;
   if (last.started) last_at_least_once_ = IsAtLeastOnce(*last.started);
+  newest_epoch_ = std::max(newest_epoch_, last.epoch);
   run_.reset();
 }
 
@@ -248,24 +589,42 @@ void SinkLoop::Impl::Act(LifecycleAction action, TimePoint now) {
   switch (action) {
     case LifecycleAction::kNone:
       return;
-    case LifecycleAction::kBegin: {
-      auto run = std::make_shared<InstanceRun>(settings_, environment_, counters_, metrics_,
-                                               [signal = signal_] { signal->Set(); });
+    case LifecycleAction::kBegin:
+      return Begin();
+    case LifecycleAction::kEnd:
+      return run_->End(now, now);
+    case LifecycleAction::kDrain: {
+      Duration drain_timeout{};
       {
         std::lock_guard lock(mutex_);
-        run_ = run;
-        ++run_count_;
+        drain_timeout = stopping_ ? drain_timeout_ : setup_->settings.drain_timeout;
       }
-      run->Begin();
-      return;
+      return run_->End(now + drain_timeout, now);
     }
-    case LifecycleAction::kEnd:
-      run_->End(now, now);
-      return;
-    case LifecycleAction::kDrain:
-      run_->End(now + drain_timeout_, now);
-      return;
+    case LifecycleAction::kForget:
+      return Forget();
   }
+}
+
+void SinkLoop::Impl::Begin() {
+  const std::shared_ptr<const Setup> setup = this->setup();
+  auto run =
+      std::make_shared<InstanceRun>(setup->settings, setup->library, environment_, least_epoch_,
+                                    counters_, metrics_, [signal = signal_] { signal->Set(); });
+  {
+    std::lock_guard lock(mutex_);
+    run_ = run;
+    ++run_count_;
+  }
+  run->Begin();
+}
+
+void SinkLoop::Impl::Forget() {
+  Failpoint("lifecycle.forget.before");
+  Status gone = environment_.records->ForgetSink(name_);
+  Failpoint("lifecycle.forget.after");
+  forgotten_ = gone.ok();
+  if (!gone.ok()) LogWarn(component_, "it cannot be forgotten yet: {}", gone.message());
 }
 
 void SinkLoop::Impl::Tell(const SinkState& before, TimePoint now) {
@@ -281,7 +640,7 @@ void SinkLoop::Impl::Tell(const SinkState& before, TimePoint now) {
       }
       return;
     case LifecycleState::kSuspended:
-      if (state.reason != SuspendReason::kOperator) {
+      if (IsFault(state.reason)) {
         LogError(component_, "{} -> suspended as {}: {}", LifecycleStateName(before.state),
                  SuspendReasonName(state.reason), state.error.message());
         return;
@@ -298,7 +657,9 @@ void SinkLoop::Impl::TellAvailability() {
       attached_once_ ? SinkAvailability::kAvailable : SinkAvailability::kJoining, ""};
   switch (state_.state) {
     case LifecycleState::kInitializing:
-      now.second = state_.attempt > 0 ? state_.error.message() : "starting";
+      now.second = state_.until_used    ? "begins with its first change"
+                   : state_.attempt > 0 ? state_.error.message()
+                                        : "starting";
       if (run_) {
         const InstanceRun::Snapshot run = run_->snapshot(Now());
         if (run.ahead) now = {SinkAvailability::kGone, "ahead: " + DescribeAhead(run)};
@@ -311,18 +672,27 @@ void SinkLoop::Impl::TellAvailability() {
       now.second = state_.error.message();
       break;
     case LifecycleState::kSuspending:
-      now = {SinkAvailability::kGone, "stopping"};
+      // A restart is no way to be gone.
+      if (IsWanted()) {
+        now.second = "restarting";
+      } else {
+        now = {SinkAvailability::kGone, "stopping"};
+      }
+      break;
+    case LifecycleState::kDeleting:
+    case LifecycleState::kDeleted:
+      now = {SinkAvailability::kGone, "removed"};
       break;
     case LifecycleState::kSuspended:
       now = {SinkAvailability::kGone, std::string(SuspendReasonName(state_.reason))};
-      if (state_.reason != SuspendReason::kOperator && !state_.error.ok()) {
+      if (IsFault(state_.reason) && !state_.error.ok()) {
         now.second += ": " + state_.error.message();
       }
       break;
   }
   if (told_ == now) return;
   told_ = now;
-  environment_.observer->OnAvailability(settings_.name, now.first, now.second);
+  environment_.observer->OnAvailability(name_, now.first, now.second);
 }
 
 std::string SinkLoop::Impl::DescribeAhead(const InstanceRun::Snapshot& run) const {
@@ -333,13 +703,14 @@ std::string SinkLoop::Impl::DescribeAhead(const InstanceRun::Snapshot& run) cons
 
 SinkStatus SinkLoop::Impl::status() const {
   const TimePoint now = Now();
+  const std::shared_ptr<const Setup> setup = this->setup();
   SinkStatus status;
-  status.name = settings_.name.str();
-  status.plugin = environment_.library->identity().id;
-  status.plugin_version = environment_.library->identity().version;
-  status.counted = settings_.counted;
-  status.filter = settings_.filter;
-  status.settings_json = settings_.masked_settings_json;
+  status.name = name_.str();
+  status.plugin = setup->library->identity().id;
+  status.plugin_version = setup->library->identity().version;
+  status.counted = setup->settings.counted;
+  status.filter = setup->settings.filter;
+  status.settings_json = setup->settings.masked_settings_json;
 
   std::shared_ptr<InstanceRun> run;
   SinkState state;
@@ -350,6 +721,9 @@ SinkStatus SinkLoop::Impl::status() const {
     state = state_;
     first_run = run_count_ <= 1;
     status.last_error = last_error_;
+    if (!record_error_.ok()) {
+      status.reason = "its record cannot be written: " + record_error_.message();
+    }
     status.retries = past_retries_ + (run_count_ > 0 ? run_count_ - 1 : 0);
     status.stale_acks = past_stale_acks_;
     status.watermark = last_watermark_;
@@ -359,6 +733,10 @@ SinkStatus SinkLoop::Impl::status() const {
   status.metrics = metrics_->values();
   status.lifecycle = LifecycleStateName(state.state);
   if (state.state == LifecycleState::kSuspended) status.reason = SuspendReasonName(state.reason);
+  status.attempt = state.attempt;
+  if (state.state == LifecycleState::kInitializing && state.until_used) {
+    status.reason = "begins with its first change";
+  }
   if (state.state == LifecycleState::kRepairing) {
     status.reason = state.error.message();
     status.next_retry_at_unix_nanos = ToWallNanos(state.next_at, now);
@@ -383,7 +761,7 @@ SinkStatus SinkLoop::Impl::status() const {
                          std::string(StatusCodeName(delivery.last_error->status.code())),
                          delivery.last_error->status.message()};
   }
-  if (snapshot.ahead) {
+  if (snapshot.ahead && state.state == LifecycleState::kInitializing) {
     status.mode = "ahead";
     status.reason = DescribeAhead(snapshot);
   }
@@ -417,13 +795,25 @@ SinkStatus SinkLoop::Impl::status() const {
   return status;
 }
 
-SinkLoop::SinkLoop(SinkSettings settings, SinkEnvironment environment)
-    : impl_(std::make_unique<Impl>(std::move(settings), std::move(environment))) {}
+SinkLoop::SinkLoop(SinkSettings settings, std::shared_ptr<PluginLibrary> library,
+                   SinkEnvironment environment)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(library),
+                                   std::move(environment))) {}
 SinkLoop::~SinkLoop() = default;
 
-void SinkLoop::Start() { impl_->Start(); }
+void SinkLoop::Start(const std::optional<SinkRecord>& record, RecoverOnStart recover) {
+  impl_->Start(record, recover);
+}
 void SinkLoop::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
   impl_->Enqueue(std::move(change_set));
+}
+void SinkLoop::Use() { impl_->Use(); }
+Status SinkLoop::Command(SinkCommand command, TimePoint deadline) {
+  return impl_->Command(command, deadline);
+}
+CommandedSink SinkLoop::commanded() const { return impl_->commanded(); }
+void SinkLoop::Reconfigure(SinkSettings settings, std::shared_ptr<PluginLibrary> library) {
+  impl_->Reconfigure(std::move(settings), std::move(library));
 }
 void SinkLoop::RequestStop(Duration drain_timeout) { impl_->RequestStop(drain_timeout); }
 bool SinkLoop::Join(TimePoint deadline) { return impl_->Join(deadline); }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One control loop for one sink: compares what is desired with what is observed and takes one step
-// at a time (step.h decides, this file acts). It owns the plugin's instance and the delivery to it.
+// at a time (step.h decides, this file acts). It owns the plugin's instance and the delivery to it,
+// and keeps the sink's record.
 //
 // Threading: two threads a sink. The control thread runs the loop; it never enters the plugin, so
 // nothing that a plugin does can block it. The instance's thread (instance_run.h) makes all calls
 // of the ABI, [control] and [delivery] ones, one after another; only cancel has a thread of its
-// own, for as long as it takes. All public functions are callable from any thread and none blocks,
-// except Join.
+// own, for as long as it takes. All public functions are callable from any thread; none blocks, but
+// Join and, for as long as a record takes to be written, Command.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +24,11 @@
 #include "delivery/ports.h"
 #include "delivery/retry.h"
 #include "delivery/sink_counters.h"
+#include "lifecycle/sink_command.h"
+#include "lifecycle/sink_record.h"
+#include "lifecycle/sink_status.h"
 #include "model/change_set.h"
 #include "plugin/plugin_library.h"
-#include "plugin/plugin_metrics.h"
 
 namespace sluice {
 
@@ -37,6 +40,10 @@ struct SinkSettings {
   ChangeFilter filter;
   bool with_old_values = false;
   bool counted = true;
+  bool enabled = true;
+  bool orphaned = false;      // gone from the configuration: as if not enabled
+  bool lazy = false;          // no instance before there is something for it
+  std::string configuration;  // equal texts: an instance need not be made anew
   Duration ack_timeout{};  // no ack for so long while heights are in flight: the instance is broken
   uint64_t max_in_flight = 1024;  // heights
   uint64_t queue_bytes = 64 << 20;
@@ -44,58 +51,56 @@ struct SinkSettings {
   Duration start_timeout{}, stop_timeout{}, drain_timeout{}, stalled_after{}, healthy_after{};
 };
 
+// Where the sinks' records are. Threading: any thread.
+class SinkRecordStore {
+ public:
+  virtual ~SinkRecordStore() = default;
+  // Durable on return.
+  virtual Status PutSinkRecord(const SinkName& sink, const std::string& bytes) = 0;
+  // Nothing that the node keeps of the sink is left on return: its record, its watermark, its say
+  // in what the journal keeps.
+  virtual Status ForgetSink(const SinkName& sink) = 0;
+};
+
 // What the loop borrows from the node; all of it outlives the loop.
 struct SinkEnvironment {
-  std::shared_ptr<PluginLibrary> library;
   JournalSource* journal = nullptr;
   SinkObserver* observer = nullptr;
-  // A new epoch for a new instance, durable on return.
-  std::function<Result<Epoch>()> raise_epoch;
+  SinkRecordStore* records = nullptr;
+  // A new epoch for a new instance, not below the argument, durable on return.
+  std::function<Result<Epoch>(Epoch)> raise_epoch;
   std::string stream_id;
   std::string home;
 };
 
-// What `status` shows of a sink; names as in the status document.
-struct SinkStatus {
-  std::string name, plugin, plugin_version;
-  std::string lifecycle;  // initializing, running, repairing, suspended, …
-  std::string reason;     // why, where that is not plain
-  std::string mode;       // joining, catching_up, live, ahead, lost, partial, or empty
-  bool counted = true;
-  std::string level;                  // what start returned, or empty
-  std::optional<bool> at_least_once;  // what start said last; nothing before
-  Height watermark;                   // at the instance's level
-  std::optional<Height> sink_height;  // what the sink itself said last
-  uint64_t lag_blocks = 0;
-  uint64_t lag_bytes = 0;
-  double lag_seconds = 0;
-  uint64_t in_flight = 0;
-  uint64_t queue_bytes = 0;
-  uint64_t retries = 0;
-  uint64_t stale_acks = 0;
-  int64_t next_retry_at_unix_nanos = 0;  // 0: none
-  struct LastError {
-    int64_t time_unix_nanos = 0;  // 0: none
-    std::string code, text;
-  } last_error;
-  ChangeFilter filter;
-  std::string settings_json;  // masked
-  std::vector<PluginMetrics::Value> metrics;
-};
-
 class SinkLoop {
  public:
-  SinkLoop(SinkSettings settings, SinkEnvironment environment);
+  SinkLoop(SinkSettings settings, std::shared_ptr<PluginLibrary> library,
+           SinkEnvironment environment);
   ~SinkLoop();
 
-  // Starts the threads; desired state: running.
-  void Start();
+  // Starts the threads. `record`: as it was found at start, or nothing for a sink that is new.
+  void Start(const std::optional<SinkRecord>& record, RecoverOnStart recover);
 
   // S2: this height may be delivered now. Called in height order by the committing thread.
   void Enqueue(std::shared_ptr<const ChangeSet> change_set);
+  // Somebody waits for its acks: what was put off until the sink is used begins.
+  void Use();
 
-  // Desired state: stopped, after a drain of at most `drain_timeout`; Join waits until then and
-  // answers whether the instance has ended (false: it hung, and was abandoned).
+  // Answers when the command is on record and on its way; what comes of it, `status` shows. Errors:
+  // kInvalid (it does not apply in this state; the text says what does), kTimeout (not yet known),
+  // and that the record could not be written.
+  Status Command(SinkCommand command, TimePoint deadline);
+  // What decides whether a command applies; `name` lives as long as the loop.
+  CommandedSink commanded() const;
+
+  // New settings, a new library, or both. An instance at work is replaced, in order, where it was
+  // made with others; a sink that a fault has suspended is tried with them.
+  void Reconfigure(SinkSettings settings, std::shared_ptr<PluginLibrary> library);
+
+  // Desired state: stopped, after a drain of at most `drain_timeout`; not on record, for the node
+  // ends. Join waits until then and answers whether the instance has ended (false: it hung, and was
+  // abandoned).
   void RequestStop(Duration drain_timeout);
   bool Join(TimePoint deadline);
 

@@ -76,7 +76,7 @@ void SinkHistogram(const MetricsSource& source, MetricFamily* family) {
 void SinkLifecycle(const MetricsSource& source, MetricFamily* family) {
   constexpr std::array kStates = {LifecycleState::kInitializing, LifecycleState::kRunning,
                                   LifecycleState::kRepairing, LifecycleState::kSuspending,
-                                  LifecycleState::kSuspended};
+                                  LifecycleState::kSuspended, LifecycleState::kDeleting};
   for (const SinkStatus& sink : source.status.sinks) {
     for (LifecycleState state : kStates) {
       const std::string_view name = LifecycleStateName(state);

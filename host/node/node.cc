@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/node.h"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <thread>
 
 #include "base/failpoint.h"
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "node/halt_record.h"
+#include "node/reload_keys.h"
 #include "node/sink_notes.h"
 
 namespace sluice {
@@ -20,6 +22,8 @@ namespace {
 constexpr char kComponent[] = "node";
 constexpr char kDisabled[] = "disabled";
 // How often waiting for sinks looks at them; nobody is woken by their last ack.
+// How long a reload waits for the write under way.
+constexpr Duration kReloadPatience = std::chrono::seconds(5);
 constexpr Duration kSinkCheckInterval = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -49,7 +53,12 @@ Status Node::Open() {
   if (!prepared.problems.empty()) {
     return Status(StatusCode::kConfiguration, FormatProblems(prepared.problems));
   }
-  policy_text_ = DescribePolicy(prepared.policy, prepared.policy_sinks, config.commit.level);
+  {
+    std::lock_guard lock(mutex_);
+    commit_ = config.commit;
+    policy_text_ = DescribePolicy(prepared.policy, prepared.policy_sinks, config.commit.level);
+  }
+  effective_ = options_.effective;
 
   SLUICE_RETURN_IF_ERROR(OpenDatabase());
   Failpoint("node.epoch.before");
@@ -64,15 +73,23 @@ Status Node::Open() {
   }
 
   journal_ = std::make_unique<DatabaseJournal>(database_.get(), config.node.stream_id);
-  std::vector<SinkName> names;
-  for (const PreparedSink& sink : prepared.sinks) names.push_back(sink.settings.name);
-  tracker_ = std::make_unique<AckTracker>(std::move(names));
+  SinkSet::Options sinks;
+  sinks.home = options_.home;
+  sinks.stream_id = config.node.stream_id;
+  sinks.restore = config.lifecycle.restore;
+  sinks.recover_on_start = config.lifecycle.recover_on_start;
+  // No fault of the sink's, and nothing that trying the sink again would mend.
+  sinks.on_store_failure = [this](const Status& failure) { pipeline_->NoteStoreFailure(failure); };
+  sinks_ = std::make_unique<SinkSet>(std::move(sinks), database_.get(), journal_.get());
+  SLUICE_RETURN_IF_ERROR(sinks_->Load(std::move(prepared.sinks)));
+  tracker_ = std::make_unique<AckTracker>(sinks_->names());
+  sinks_->SetTracker(tracker_.get());
+  SLUICE_RETURN_IF_ERROR(SetStoredWatermarks());
   SLUICE_ASSIGN_OR_RETURN(std::vector<UnackedRange> ranges, database_->UnackedRanges());
-  pipeline_ = std::make_unique<Pipeline>(MakePipelineSettings(config, std::move(prepared.policy)),
-                                         database_.get(), tracker_.get(),
-                                         static_cast<DeliveryPort*>(this), std::move(ranges),
+  policy_ = std::move(prepared.policy);
+  pipeline_ = std::make_unique<Pipeline>(MakePipelineSettings(config, policy_), database_.get(),
+                                         tracker_.get(), sinks_.get(), std::move(ranges),
                                          [this](const SealedBlock& block) { OnCommitted(block); });
-  SLUICE_RETURN_IF_ERROR(MakeSinks(std::move(prepared.sinks)));
   std::lock_guard lock(mutex_);
   summary_.height = committed.height;
   summary_.digest = committed.digest;
@@ -82,45 +99,18 @@ Status Node::Open() {
   return Status::Ok();
 }
 
-Status Node::MakeSinks(std::vector<PreparedSink> prepared) {
-  for (PreparedSink& one : prepared) {
-    sinks_.push_back({std::move(one), nullptr});
-    Sink& sink = sinks_.back();
-    const SinkName& name = sink.prepared.settings.name;
+Status Node::SetStoredWatermarks() {
+  for (const SinkName& name : sinks_->names()) {
     SLUICE_ASSIGN_OR_RETURN(std::optional<Height> stored, database_->SinkWatermark(name));
     tracker_->SetStored(name, stored.value_or(Height()));
-    if (!sink.prepared.enabled) {
-      tracker_->SetAvailability(name, SinkAvailability::kGone, kDisabled);
-      continue;
-    }
-    if (!sink.prepared.load_error.ok()) {
-      LogError(fmt::format("sink {}", name), "{}", sink.prepared.load_error.message());
-      tracker_->SetAvailability(name, SinkAvailability::kGone, sink.prepared.load_error.message());
-      continue;
-    }
-    SinkEnvironment environment;
-    environment.library = sink.prepared.library;
-    environment.journal = journal_.get();
-    environment.observer = this;
-    environment.raise_epoch = [this] {
-      Result<Epoch> epoch = database_->RaiseEpoch();
-      // No fault of the sink's, and nothing that trying the sink again would mend.
-      if (!epoch) pipeline_->NoteStoreFailure(epoch.error());
-      return epoch;
-    };
-    environment.stream_id = options_.config.node.stream_id;
-    environment.home = options_.home;
-    sink.loop = std::make_unique<SinkLoop>(sink.prepared.settings, std::move(environment));
   }
   return Status::Ok();
 }
 
 Status Node::Start() {
   if (!pipeline_) SLUICE_RETURN_IF_ERROR(Open());
+  sinks_->Start(policy_);
   sinks_started_ = true;
-  for (Sink& sink : sinks_) {
-    if (sink.loop) sink.loop->Start();
-  }
   if (Status status = pipeline_->CatchUp(); !status.ok()) return Finish(std::move(status));
   if (Status status = pipeline_->RollForward(); !status.ok()) return Finish(std::move(status));
 
@@ -129,21 +119,6 @@ Status Node::Start() {
   executor_->StartAfter(database_->committed().height, database_->committed().digest);
   ForgetSinkNotes();
   return Status::Ok();
-}
-
-void Node::Enqueue(const std::shared_ptr<const ChangeSet>& change_set) {
-  for (Sink& sink : sinks_) {
-    if (sink.loop) sink.loop->Enqueue(change_set);
-  }
-}
-
-void Node::OnWatermark(const SinkName& sink, AckLevel level, Height watermark, AckLevel highest) {
-  tracker_->SetWatermark(sink, level, watermark, highest);
-}
-
-void Node::OnAvailability(const SinkName& sink, SinkAvailability availability,
-                          const std::string& reason) {
-  tracker_->SetAvailability(sink, availability, reason);
 }
 
 void Node::OnCommitted(const SealedBlock& block) {
@@ -224,7 +199,7 @@ void Node::RecordHalt(const Status& status) {
 
 // For whoever looks at the stopped home, as the sinks are before they are stopped.
 void Node::NoteSinks() {
-  const std::string notes = EncodeSinkNotes(SinkStatuses());
+  const std::string notes = EncodeSinkNotes(sinks_->Statuses());
   if (notes.empty()) return ForgetSinkNotes();
   if (Status put = database_->PutRecord(kSinkNotesName, notes); !put.ok()) {
     LogWarn(kComponent, "what became of the sinks could not be recorded: {}", put.message());
@@ -237,12 +212,6 @@ void Node::ForgetSinkNotes() {
   if (Status gone = database_->DeleteRecord(kSinkNotesName); !gone.ok()) {
     LogWarn(kComponent, "an older record of the sinks could not be deleted: {}", gone.message());
   }
-}
-
-// Sinks stand in the tracker in the order of the configuration.
-bool Node::IsSuspended(size_t sink) const {
-  const std::unique_ptr<SinkLoop>& loop = sinks_[sink].loop;
-  return loop == nullptr || loop->status().lifecycle == "suspended";
 }
 
 bool Node::InputFailed() const { return pipeline_->result().ok(); }
@@ -259,7 +228,7 @@ Status Node::WaitForSinks(Duration patience, TimePoint deadline) {
       const AckTracker::Sink& sink = tracked[i];
       watermarks.push_back(sink.pin());
       // Who is suspended is named below. A sink that is ahead comes back by itself.
-      if ((sink.known && sink.pin() >= target) || IsSuspended(i)) continue;
+      if ((sink.known && sink.pin() >= target) || sinks_->IsSuspended(i)) continue;
       behind += fmt::format("{}sink {} is at {}{}", behind.empty() ? "" : "; ", sink.name,
                             sink.pin(), sink.reason.empty() ? "" : " (" + sink.reason + ")");
     }
@@ -310,20 +279,21 @@ void Node::RequestStop() {
 Status Node::Stop() {
   if (stopped_) return Status::Ok();
   stopped_ = true;
+  {
+    // One that is under way ends first: what it begins is stopped with the rest.
+    std::lock_guard lock(reload_mutex_);
+    stopping_ = true;
+  }
   const TimePoint deadline = StopDeadline();
   if (pipeline_) pipeline_->Stop();
   if (sinks_started_) NoteSinks();
   const LifecycleConfig& lifecycle = options_.config.lifecycle;
   const Duration drain_timeout =
       std::max(deadline - lifecycle.stop_timeout - Now(), Duration::zero());
-  for (Sink& sink : sinks_) {
-    if (sinks_started_ && sink.loop) sink.loop->RequestStop(drain_timeout);
-  }
   std::string hung;
-  for (Sink& sink : sinks_) {
-    if (sinks_started_ && sink.loop && !sink.loop->Join(deadline)) {
-      hung += fmt::format("{}{}", hung.empty() ? "" : ", ", sink.prepared.settings.name);
-    }
+  if (sinks_started_) {
+    sinks_->RequestStop(drain_timeout);
+    hung = fmt::format("{}", fmt::join(sinks_->Join(deadline), ", "));
   }
   if (database_ && tracker_) {
     // Where the sinks stood in the end, for whoever looks at the stopped home.
@@ -345,6 +315,52 @@ Status Node::Stop() {
   return Status::Ok();
 }
 
+Result<ReloadReport> Node::Reload(const Config& config,
+                                  const std::vector<EffectiveValue>& effective) {
+  std::lock_guard reloading(reload_mutex_);
+  if (stopping_ || !sinks_started_) {
+    return Error(StatusCode::kInvalid, "the node is starting or stopping: reload it later");
+  }
+  PreparedNode prepared = PrepareNode(config, loader_.get());
+  if (!prepared.problems.empty()) {
+    return Error(StatusCode::kConfiguration, FormatProblems(prepared.problems));
+  }
+  for (const PreparedSink& sink : prepared.sinks) {
+    if (!sink.load_error.ok()) return Error(sink.load_error);
+  }
+  ReloadReport report;
+  const std::vector<std::string> keys = DifferingKeys(effective_, effective);
+  std::copy_if(keys.begin(), keys.end(), std::back_inserter(report.needs_restart), NeedsRestart);
+  // The policy first: what goes must not be waited for any more, and what comes has a place.
+  const std::vector<PolicySink> places = sinks_->MakePlaces(prepared.sinks);
+  SLUICE_ASSIGN_OR_RETURN(Policy policy, ResolvePolicy(config.commit.policy, places));
+  if (policy != policy_ || std::any_of(keys.begin(), keys.end(), IsOfThePolicy)) {
+    const PipelineSettings pipeline = MakePipelineSettings(config, policy);
+    if (Status set = pipeline_->SetGate(pipeline.gate, Now() + kReloadPatience); !set.ok()) {
+      sinks_->DropPlaces();
+      return Error(set);
+    }
+    policy_ = policy;
+    report.changes.push_back(
+        fmt::format("policy \"{}\" at level {}", policy.text, AckLevelName(config.commit.level)));
+  }
+  for (std::string& change : sinks_->Apply(std::move(prepared.sinks), policy)) {
+    report.changes.push_back(std::move(change));
+  }
+  {
+    std::lock_guard lock(mutex_);
+    commit_ = config.commit;
+    policy_text_ = DescribePolicy(policy, places, config.commit.level);
+  }
+  effective_ = effective;
+  for (const std::string& change : report.changes) LogInfo(kComponent, "reload: {}", change);
+  for (const std::string& key : report.needs_restart) {
+    LogWarn(kComponent, "reload: {} takes effect with the next start", key);
+  }
+  if (report.changes.empty()) LogInfo(kComponent, "reload: nothing to change");
+  return report;
+}
+
 RunSummary Node::summary() const {
   std::lock_guard lock(mutex_);
   return summary_;
@@ -353,16 +369,6 @@ RunSummary Node::summary() const {
 void Node::SetMetricsAddress(std::string address) {
   std::lock_guard lock(mutex_);
   metrics_address_ = std::move(address);
-}
-
-std::vector<std::pair<std::string, const SinkCounters*>> Node::sink_counters() const {
-  std::vector<std::pair<std::string, const SinkCounters*>> counters;
-  for (const Sink& sink : sinks_) {
-    if (sink.loop) {
-      counters.emplace_back(sink.prepared.settings.name.str(), &sink.loop->counters());
-    }
-  }
-  return counters;
 }
 
 NodeStatus Node::status() const {
@@ -387,10 +393,10 @@ NodeStatus Node::status() const {
   {
     std::lock_guard lock(mutex_);
     status.metrics_address = metrics_address_;
+    status.policy = commit_.policy;
+    status.policy_text = policy_text_;
+    status.level = std::string(AckLevelName(commit_.level));
   }
-  status.policy = config.commit.policy;
-  status.policy_text = policy_text_;
-  status.level = std::string(AckLevelName(config.commit.level));
   status.window = config.commit.window;
   status.waiting_on = std::move(pipeline.waiting_on);
   status.gate_p50_seconds = pipeline.gate_p50_seconds;
@@ -399,28 +405,8 @@ NodeStatus Node::status() const {
   status.journal_last = database_->journaled_height();
   status.journal_bytes = database_->journal_bytes();
   status.journal_max_bytes = config.journal.max_bytes;
-  status.sinks = SinkStatuses();
+  status.sinks = sinks_->Statuses();
   return status;
-}
-
-std::vector<SinkStatus> Node::SinkStatuses() const {
-  std::vector<SinkStatus> statuses;
-  for (const Sink& sink : sinks_) {
-    if (sink.loop) {
-      statuses.push_back(sink.loop->status());
-      if (tracker_->IsLost(sink.prepared.settings.name)) statuses.back().mode = "lost";
-      continue;
-    }
-    SinkStatus idle;
-    idle.name = sink.prepared.settings.name.str();
-    idle.plugin = sink.prepared.plugin;
-    idle.lifecycle = "suspended";
-    idle.reason = sink.prepared.enabled ? sink.prepared.load_error.message() : kDisabled;
-    idle.counted = sink.prepared.settings.counted;
-    idle.filter = sink.prepared.settings.filter;
-    statuses.push_back(std::move(idle));
-  }
-  return statuses;
 }
 
 }  // namespace sluice

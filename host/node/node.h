@@ -26,11 +26,12 @@
 #include "commit/ack_tracker.h"
 #include "commit/pipeline.h"
 #include "config/config.h"
+#include "config/effective.h"
 #include "driver/driver.h"
-#include "lifecycle/sink_loop.h"
 #include "node/journal_port.h"
 #include "node/node_setup.h"
 #include "node/node_status.h"
+#include "node/sink_set.h"
 #include "store/database.h"
 #include "store/executor.h"
 
@@ -39,7 +40,14 @@ namespace sluice {
 struct NodeOptions {
   std::string home;  // absolute
   Config config;
+  std::vector<EffectiveValue> effective;    // the same, for reloads to compare with
   std::vector<std::string> plugin_folders;  // searched in this order
+};
+
+// What came of a reload.
+struct ReloadReport {
+  std::vector<std::string> changes;        // what is in force now, in words; empty: nothing changed
+  std::vector<std::string> needs_restart;  // keys that differ and are looked at only at start
 };
 
 // What a run of the driver did.
@@ -52,10 +60,10 @@ struct RunSummary {
   uint64_t changes = 0;
 };
 
-class Node : private DeliveryPort, private SinkObserver {
+class Node {
  public:
   explicit Node(NodeOptions options);
-  ~Node() override;
+  ~Node();
 
   // Everything is in its place afterwards and `status` can be asked, but nothing runs yet. Errors:
   // kConfiguration (exit code 2; nothing was touched), kLocked and what else Database::Open says
@@ -83,6 +91,12 @@ class Node : private DeliveryPort, private SinkObserver {
   // where a sink hung; everything else has ended.
   Status Stop();
 
+  // Another configuration of the same home, checked as a whole by now but for its plugins: only
+  // what differs is touched. Errors: kConfiguration (every problem), kPlugin (a library), kInvalid
+  // (not in this moment); after one nothing has changed. Between Start and Stop, from any thread,
+  // one at a time.
+  Result<ReloadReport> Reload(const Config& config, const std::vector<EffectiveValue>& effective);
+
   // From any thread, also a signal's: ends Start, Run and WaitForSinks soon.
   void RequestStop();
 
@@ -92,34 +106,23 @@ class Node : private DeliveryPort, private SinkObserver {
   // For /metrics; from any thread once Open has succeeded, until destruction.
   const PipelineCounters& pipeline_counters() const { return pipeline_->counters(); }
   // By name, of the sinks that have a loop.
-  std::vector<std::pair<std::string, const SinkCounters*>> sink_counters() const;
+  std::vector<std::pair<std::string, const SinkCounters*>> sink_counters() const {
+    return sinks_->counters();
+  }
+  // What operators tell sinks; from any thread between Open and Stop.
+  SinkSet& sinks() { return *sinks_; }
   // Where /metrics is served, for the status. From any thread.
   void SetMetricsAddress(std::string address);
 
  private:
-  struct Sink {
-    PreparedSink prepared;
-    std::unique_ptr<SinkLoop> loop;  // nothing where its library could not be loaded
-  };
-
-  // DeliveryPort, on the thread that commits.
-  void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
-  // SinkObserver, on the sinks' threads.
-  void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
-                   AckLevel highest) override;
-  void OnAvailability(const SinkName& sink, SinkAvailability availability,
-                      const std::string& reason) override;
-
   // When all is to have ended; the first call, which is the begin of the stop, fixes it.
   TimePoint StopDeadline();
   Status OpenDatabase();
-  Status MakeSinks(std::vector<PreparedSink> prepared);
+  Status SetStoredWatermarks();
   void OnCommitted(const SealedBlock& block);
   Status TakeBlocks(Driver* driver);
-  bool IsSuspended(size_t sink) const;
   Status Finish(Status status);
   void RecordHalt(const Status& status);
-  std::vector<SinkStatus> SinkStatuses() const;
   void NoteSinks();
   void ForgetSinkNotes();
 
@@ -132,14 +135,20 @@ class Node : private DeliveryPort, private SinkObserver {
   std::unique_ptr<DatabaseJournal> journal_;
   std::unique_ptr<AckTracker> tracker_;
   std::unique_ptr<Executor> executor_;
-  std::vector<Sink> sinks_;  // fixed after Open
+  Policy policy_;  // guarded by reload_mutex_ once sinks have started: in force
+  std::unique_ptr<SinkSet> sinks_;
   std::unique_ptr<Pipeline> pipeline_;
-  std::string policy_text_;  // in words
-  bool sinks_started_ = false;
+  std::atomic<bool> sinks_started_{false};
   bool stopped_ = false;
+
+  std::mutex reload_mutex_;                // held by a reload
+  std::vector<EffectiveValue> effective_;  // guarded by reload_mutex_: as of the last reload
+  std::atomic<bool> stopping_{false};      // too late for a reload
 
   mutable std::mutex mutex_;
   bool opened_ = false;               // guarded by mutex_: all of the above is in its place
+  CommitConfig commit_;               // guarded by mutex_: in force
+  std::string policy_text_;           // guarded by mutex_: in words
   Driver* driver_ = nullptr;          // guarded by mutex_: the one that runs
   RunSummary summary_;                // guarded by mutex_
   std::string metrics_address_;       // guarded by mutex_

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "config/settings_schema.h"
+#include "config/sink_version.h"
 
 namespace sluice {
 namespace {
@@ -34,6 +35,9 @@ SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
   settings.filter = MakeFilter(sink);
   settings.with_old_values = sink.old_values;
   settings.counted = sink.ack;
+  settings.enabled = sink.enabled;
+  settings.lazy = sink.lazy;
+  settings.configuration = SinkConfigVersion(sink);
   settings.ack_timeout = sink.ack_timeout;
   settings.max_in_flight = sink.max_in_flight;
   settings.queue_bytes = sink.queue_bytes;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 namespace sluice {
@@ -61,10 +62,16 @@ Json SinkToJson(const SinkStatus& sink) {
   out["in_flight"] = sink.in_flight;
   out["queue_bytes"] = sink.queue_bytes;
   out["retries"] = sink.retries;
+  out["attempt"] = sink.attempt;
   out["stale_acks"] = sink.stale_acks;
   out["next_retry_at"] = sink.next_retry_at_unix_nanos == 0
                              ? Json(nullptr)
                              : Json(FormatTime(sink.next_retry_at_unix_nanos));
+  out["next_retry_seconds"] =
+      sink.next_retry_at_unix_nanos == 0
+          ? Json(nullptr)
+          : Json(std::max<double>(
+                0, static_cast<double>(sink.next_retry_at_unix_nanos - WallNanos()) / 1e9));
   out["last_error"] = std::move(error);
   out["filters"] = FilterToJson(sink.filter);
   out["settings"] = ParseOr(sink.settings_json, Json::object());
@@ -78,6 +85,21 @@ std::string Text(const Json& object, const char* key) {
   if (found == object.end() || found->is_null()) return "-";
   if (found->is_string()) return found->get<std::string>();
   return found->dump();
+}
+
+// "repairing (connection refused; attempt 3; next in 1.6 s)".
+std::string StateCell(const Json& sink) {
+  std::string why = Text(sink, "reason");
+  if (why == "-") why.clear();
+  const std::string lifecycle = Text(sink, "lifecycle");
+  if (lifecycle == "repairing") {
+    why += fmt::format("; attempt {}", Text(sink, "attempt"));
+    const auto left = sink.find("next_retry_seconds");
+    if (left != sink.end() && left->is_number()) {
+      why += fmt::format("; next in {:.1f} s", left->get<double>());
+    }
+  }
+  return why.empty() ? lifecycle : fmt::format("{} ({})", lifecycle, why);
 }
 
 // To the second: enough for a table.
@@ -105,7 +127,43 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
   return out;
 }
 
+std::string SinkRows(const Json& sinks) {
+  std::vector<std::vector<std::string>> rows = {
+      {"SINK", "PLUGIN", "STATE", "MODE", "LEVEL", "WATERMARK", "LAG", "RETRIES", "LAST ERROR"}};
+  for (const Json& sink : sinks) {
+    rows.push_back({Text(sink, "name"), Text(sink, "plugin"), StateCell(sink), Text(sink, "mode"),
+                    Text(sink, "level"), Text(sink, "watermark"), Text(sink, "lag_blocks"),
+                    Text(sink, "retries"), ErrorCell(sink)});
+  }
+  return Table(rows);
+}
+
 }  // namespace
+
+std::string SinkTable(const std::string& sinks_json) {
+  const Json sinks = ParseOr(sinks_json, Json::array());
+  return sinks.empty() ? "there are no sinks\n" : SinkRows(sinks);
+}
+
+std::string SinkStateText(const std::string& sink_json) {
+  return StateCell(ParseOr(sink_json, Json::object()));
+}
+
+std::string SinkJsonToText(const std::string& sink_json) {
+  const Json sink = ParseOr(sink_json, Json::object());
+  std::vector<std::vector<std::string>> rows = {{"state", StateCell(sink)}};
+  for (const auto& [key, value] : sink.items()) {
+    if (key == "lifecycle" || key == "reason" || key == "attempt" || value.is_null()) continue;
+    if (key == "last_error") {
+      rows.push_back({key, ErrorCell(sink)});
+    } else if (value.is_object() && value.empty()) {
+      continue;
+    } else {
+      rows.push_back({key, Text(sink, key.c_str())});
+    }
+  }
+  return Table(rows);
+}
 
 std::string StatusToJson(const NodeStatus& status, int indent) {
   Json ranges = Json::array();
@@ -177,19 +235,9 @@ std::string StatusJsonToText(const std::string& json) {
   if (auto halt = status.find("last_halt"); halt != status.end() && halt->is_object()) {
     out += fmt::format("last halt {}: {}\n", Text(*halt, "time"), Text(*halt, "reason"));
   }
-  std::vector<std::vector<std::string>> rows = {
-      {"SINK", "PLUGIN", "STATE", "MODE", "LEVEL", "WATERMARK", "LAG", "RETRIES", "LAST ERROR"}};
-  for (const Json& sink : status.value("sinks", Json::array())) {
-    std::string state = Text(sink, "lifecycle");
-    if (std::string reason = Text(sink, "reason"); !reason.empty() && reason != "-") {
-      state += " (" + reason + ")";
-    }
-    rows.push_back({Text(sink, "name"), Text(sink, "plugin"), state, Text(sink, "mode"),
-                    Text(sink, "level"), Text(sink, "watermark"), Text(sink, "lag_blocks"),
-                    Text(sink, "retries"), ErrorCell(sink)});
-  }
-  if (rows.size() > 1) out += "\n" + Table(rows);
-  for (const Json& sink : status.value("sinks", Json::array())) {
+  const Json sinks = status.value("sinks", Json::array());
+  if (!sinks.empty()) out += "\n" + SinkRows(sinks);
+  for (const Json& sink : sinks) {
     if (Text(sink, "at_least_once") != "true") continue;
     out += fmt::format("{} is at least once: after a crash its readers may see heights again\n",
                        Text(sink, "name"));

@@ -48,4 +48,11 @@ std::string StatusToJson(const NodeStatus& status, int indent = -1);
 // A table for people, from the JSON of a running node or of a stopped home.
 std::string StatusJsonToText(const std::string& json);
 
+// The same of the document's "sinks" alone, as JSON: the table; and of one of them: every key of
+// it, a line each, and its state in words: "repairing (connection refused; attempt 3; next in 1.6
+// s)".
+std::string SinkTable(const std::string& sinks_json);
+std::string SinkJsonToText(const std::string& sink_json);
+std::string SinkStateText(const std::string& sink_json);
+
 }  // namespace sluice

@@ -73,6 +73,15 @@ Status RocksDatabase::DeleteRecord(std::string_view name) {
   return WriteDurably(use, &batch, fmt::format("removing record '{}'", name));
 }
 
+Status RocksDatabase::ForgetSink(const SinkName& sink) {
+  const RocksHandle::Use use(handle_);
+  SLUICE_RETURN_IF_ERROR(WriteRefused(use));
+  rocksdb::WriteBatch batch;
+  batch.Delete(use->records, records::Key(records::kNamedPrefix, "sink/" + sink.str()));
+  batch.Delete(use->records, records::Key(records::kWatermarkPrefix, sink.str()));
+  return WriteDurably(use, &batch, fmt::format("forgetting sink '{}'", sink));
+}
+
 Result<std::optional<std::string>> RocksDatabase::GetRecord(std::string_view name) const {
   return Get(records::Key(records::kNamedPrefix, name));
 }

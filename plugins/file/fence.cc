@@ -68,8 +68,19 @@ Fault Fence::Take(const std::filesystem::path& folder) {
             " is in use: another process, or a sink of this one that is still stopping, holds the "
             "lock on FENCE; end it, or give this sink a path of its own"};
   }
-  uint64_t size = 0;
-  if (Fault fault = FileSize(fd_.get(), path_, &size); !fault.ok()) return fault;
+  return ReadFile();
+}
+
+Fault Fence::Look(const std::filesystem::path& folder) {
+  path_ = folder / "FENCE";
+  fd_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd_) return errno == ENOENT ? Fault() : SystemFault("open", path_, errno);
+  Fault fault = ReadFile();
+  fd_ = UniqueFd();
+  return fault;
+}
+
+Fault Fence::ReadFile() {
   std::string bytes(2 * kSlotBytes, '\0');
   size_t got = 0;
   if (Fault fault = ReadAt(fd_.get(), path_, 0, bytes.data(), bytes.size(), &got); !fault.ok()) {

@@ -27,6 +27,9 @@ class Fence {
   // of this one, has it. Changes nothing that is stored.
   Fault Take(const std::filesystem::path& folder);
 
+  // Only looks, without the lock and without creating anything; what Take would have found.
+  Fault Look(const std::filesystem::path& folder);
+
   // What the file says; epoch 0 and no names where it was never written.
   uint64_t epoch() const { return epoch_; }
   const std::string& stream() const { return stream_; }
@@ -38,6 +41,7 @@ class Fence {
   Fault Raise(uint64_t epoch, const std::string& stream, const std::string& sink);
 
  private:
+  Fault ReadFile();
   void ReadSlots(const std::string& bytes);
 
   std::filesystem::path path_;

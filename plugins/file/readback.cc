@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file/readback.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "file/abi_digest.h"
 #include "file/change_set_decoder.h"
+#include "file/fence.h"
 #include "file/settings.h"
 #include "file/status_of_fault.h"
 #include "file/stream_reader.h"
@@ -139,6 +141,8 @@ Status OpenFileReadback(const ReadbackArgs& args, ReadbackInfo* info,
   if (fault.ok() && exists) {
     fault = StreamReader::Open(settings.folder, summary.first_height, &reader);
   }
+  Fence fence;
+  if (fault.ok() && exists) fault = fence.Look(settings.folder);
   if (!fault.ok()) return StatusOf(fault);
 
   info->flags = (summary.filtered ? SLUICE_READBACK_FILTERED : 0) |
@@ -147,7 +151,8 @@ Status OpenFileReadback(const ReadbackArgs& args, ReadbackInfo* info,
   info->first_height = summary.first_height;
   sluice::sdk::Position position(&info->position);
   if (summary.has_position && summary.last.height != 0) {
-    position.SetAt(summary.stream, summary.last.epoch, summary.last.height,
+    // As resume says it: the newest epoch that was here, whether it has written a height or not.
+    position.SetAt(summary.stream, std::max(fence.epoch(), summary.last.epoch), summary.last.height,
                    FromDigest(summary.last.digest));
   } else {
     position.SetEmpty();

@@ -282,7 +282,7 @@ class Stopped(CliTest):
 
 class NewerHome(CliTest):
     def set_format(self, home, version):
-        subprocess.run([BUILD / "tests" / "set_home_format", home.path / "data" / "db",
+        subprocess.run([BUILD / "tests" / "edit_home", home.path / "data" / "db", "version",
                         str(version)], check=True, timeout=DEADLINE_SECONDS)
 
     def files(self, folder):

@@ -431,6 +431,13 @@ Status FakeDatabase::DeleteRecord(std::string_view name) {
   return Status::Ok();
 }
 
+Status FakeDatabase::ForgetSink(const SinkName& sink) {
+  const std::lock_guard lock(mutex_);
+  records_.erase("sink/" + sink.str());
+  state_.watermarks.erase(sink.str());
+  return Status::Ok();
+}
+
 Result<std::optional<std::string>> FakeDatabase::GetRecord(std::string_view name) const {
   const std::lock_guard lock(mutex_);
   const auto found = records_.find(name);

@@ -185,5 +185,81 @@ TEST_F(GateTest, OneOfTwoIsNotDelayedByTheOther) {
   EXPECT_EQ(Step(1, 0, 0).kind, Kind::kCommit);
 }
 
+// --- another policy while heights wait ----------------------------------------------------------
+
+class GateReconfigureTest : public GateTest {
+ protected:
+  // A third sink, c, is there from now on.
+  void Reconfigure(std::string_view policy, uint64_t journaled,
+                   OnFailure on_failure = OnFailure::kHalt) {
+    GateSettings settings = gate_->settings();
+    settings.policy = *ResolvePolicy(policy, {{SinkName("a")}, {SinkName("b")}, {SinkName("c")}});
+    settings.on_failure = on_failure;
+    if (sinks_.size() == 2) {
+      sinks_.emplace_back();
+      sinks_[2].name = SinkName("c");
+    }
+    gate_->Reconfigure(settings, sinks_, Height(journaled));
+  }
+};
+
+TEST_F(GateReconfigureTest, AHeightThatWaitsIsDecidedByTheNewPolicy) {
+  Make(OnFailure::kHalt);
+  Acked(0, 1);
+  ASSERT_EQ(Step(1, 0, 10).kind, Kind::kWait);
+  Reconfigure("all(a)", 1);
+  EXPECT_EQ(Step(1, 0, 20).kind, Kind::kCommit);
+}
+
+TEST_F(GateReconfigureTest, WhoNewlyCountsIsNotWaitedForBeforeItIsLevel) {
+  Make(OnFailure::kHalt);
+  Acked(0, 5);
+  Acked(1, 5);
+  Reconfigure("all(a, b, c)", 5);
+  EXPECT_TRUE(gate_->waits());
+  Acked(0, 6);
+  Acked(1, 6);
+  GateStep step = Step(6, 0, 10);
+  EXPECT_EQ(step.kind, Kind::kCommit);
+  EXPECT_TRUE(step.missing.empty()) << "nothing was promised of it: no unacked height";
+  Acked(2, 5);
+  EXPECT_TRUE(gate_->LetIn(sinks_, Height(6)).empty());
+  Acked(2, 6);
+  EXPECT_EQ(gate_->LetIn(sinks_, Height(6)), std::vector<std::string>{"c"});
+  EXPECT_FALSE(gate_->waits());
+  Acked(0, 7);
+  Acked(1, 7);
+  EXPECT_EQ(Step(7, 20, 30).kind, Kind::kWait) << "from now on it counts";
+  Acked(2, 7);
+  EXPECT_EQ(Step(7, 20, 40).kind, Kind::kCommit);
+}
+
+TEST_F(GateReconfigureTest, WhoIsLevelAlreadyCountsAtOnce) {
+  Make(OnFailure::kHalt, "all(a)");
+  Acked(0, 5);
+  Acked(1, 5);
+  Reconfigure("all(a, b)", 5);
+  Acked(0, 6);
+  EXPECT_EQ(Step(6, 0, 10).kind, Kind::kWait);
+}
+
+TEST_F(GateReconfigureTest, WhoCountedBeforeIsWaitedForHoweverFarBehind) {
+  Make(OnFailure::kHalt);
+  Acked(0, 5);
+  Reconfigure("all(a, b)", 5);
+  EXPECT_FALSE(gate_->waits());
+  EXPECT_EQ(Step(5, 0, 10).kind, Kind::kWait);
+}
+
+TEST_F(GateReconfigureTest, WhoWasLeftOutIsWaitedForOnceTheNodeNoLongerDegrades) {
+  Make(OnFailure::kDegrade);
+  Acked(0, 1);
+  Gone(1);
+  EXPECT_EQ(Step(1, 0, 10).missing, std::vector<size_t>{1});
+  Reconfigure("all(a, b)", 1, OnFailure::kWait);
+  Acked(0, 2);
+  EXPECT_EQ(Step(2, 20, 30).kind, Kind::kWait);
+}
+
 }  // namespace
 }  // namespace sluice

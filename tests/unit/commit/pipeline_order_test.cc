@@ -135,5 +135,51 @@ TEST_F(PipelineOrder, StatusSaysWhatIsCommittedAndJournaled) {
   EXPECT_FALSE(pipeline_->status().degraded);
 }
 
+TEST_F(PipelineOrder, AnotherPolicyDecidesWhatWaitsAndWhatComes) {
+  Start("all", {"a", "b"});
+  Submit(2);
+  ASSERT_TRUE(trace_.WaitFor("delivered 2"));
+  Ack("a", 2);
+  ASSERT_TRUE(Eventually([this] { return pipeline_->status().waiting_on == Lines{"b"}; }));
+  GateSettings gate = settings_.gate;
+  gate.policy = ResolvePolicy("all(a)", {{SinkName("a")}, {SinkName("b")}}).value();
+  ASSERT_EQ(pipeline_->SetGate(gate, Now() + kPatience), Status::Ok());
+  ASSERT_TRUE(trace_.WaitFor("answered 2"));
+  Submit(1);
+  ASSERT_TRUE(trace_.WaitFor("delivered 3"));
+  Ack("a", 3);
+  ASSERT_TRUE(trace_.WaitFor("answered 3"));
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(3);
+}
+
+TEST_F(PipelineOrder, BetweenFireAndForgetAndAPolicyNoHeightIsLostOrDoubled) {
+  Start("all", {"a", "b"});
+  const auto set = [this](const char* policy) {
+    GateSettings gate = settings_.gate;
+    gate.policy = ResolvePolicy(policy, {{SinkName("a")}, {SinkName("b")}}).value();
+    ASSERT_EQ(pipeline_->SetGate(gate, Now() + kPatience), Status::Ok());
+  };
+  Submit(3);
+  ASSERT_TRUE(trace_.WaitFor("delivered 3"));
+  set("fire-and-forget");
+  ASSERT_TRUE(trace_.WaitFor("answered 3"));
+  Submit(30);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectDeliveredThrough(33);
+  Ack("a", 33);
+  Ack("b", 33);
+  set("all");
+  Submit(2);
+  ASSERT_TRUE(trace_.WaitFor("delivered 35"));
+  EXPECT_FALSE(trace_.Has("answered 34"));
+  Ack("a", 35);
+  Ack("b", 35);
+  ASSERT_TRUE(trace_.WaitFor("answered 35"));
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ExpectCommittedThrough(35);
+  ExpectDeliveredThrough(35);
+}
+
 }  // namespace
 }  // namespace sluice

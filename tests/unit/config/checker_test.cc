@@ -332,9 +332,6 @@ TEST(Checker, WhatIsNotThereYetSaysSo) {
       {WithSink("isolation = \"process\""),
        "app.toml:3:13: sinks.audit.isolation: \"process\" is "
        "not yet available in this version; use \"in_process\""},
-      {WithSink("lazy = true"),
-       "app.toml:3:8: sinks.audit.lazy: true is not yet available in this "
-       "version; use false"},
   };
   for (const auto& entry : cases) EXPECT_EQ(Problems(Toml(entry.first)), entry.second);
 }

@@ -30,6 +30,15 @@ TEST(Rules, UncountedSinkMayTakeItsTime) {
   EXPECT_EQ(Problems(Toml(WithSink("ack = false\nack_timeout = \"1m\""))), "");
 }
 
+TEST(Rules, ALazySinkDoesNotCount) {
+  EXPECT_EQ(Problems(Toml(WithSink("lazy = true"))),
+            "app.toml:3:8: sinks.audit.lazy: true is for sinks with ack = false: a block cannot "
+            "wait for the ack of a sink that waits for a change of its own");
+  EXPECT_EQ(Problems(Toml("[commit]\npolicy = \"fire-and-forget\"\n" +
+                          WithSink("lazy = true\nack = false"))),
+            "");
+}
+
 TEST(Rules, LongestRetryDelayIsNotBelowTheFirst) {
   EXPECT_EQ(Problems(Toml(WithSink("retry = { initial = \"2s\", max = \"1s\" }"))),
             "app.toml:3:33: sinks.audit.retry.max: 1s is below retry.initial, 2s");

@@ -5,16 +5,19 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <iostream>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "lifecycle/sink_loop.h"
 #include "support/fake_journal.h"
 #include "support/fake_observer.h"
 #include "support/fake_sink.h"
+#include "support/fake_sink_records.h"
 
 namespace sluice {
 
@@ -42,16 +45,34 @@ class SinkLoopTest : public testing::Test {
     EXPECT_TRUE(world_->faults.WaitUntilNobodyIsBlocked());
   }
 
-  void Start() {
+  SinkEnvironment Environment() {
     SinkEnvironment environment;
-    environment.library = std::make_shared<FakePluginLibrary>(world_);
     environment.journal = &journal_;
     environment.observer = &observer_;
-    environment.raise_epoch = [this]() -> Result<Epoch> { return Epoch(++epoch_); };
+    environment.records = &records_;
+    environment.raise_epoch = [this](Epoch at_least) -> Result<Epoch> {
+      epoch_ = std::max(epoch_ + 1, at_least.value());
+      return Epoch(epoch_);
+    };
     environment.stream_id = kTestStream;
     environment.home = "/nowhere";
-    loop_ = std::make_unique<SinkLoop>(settings_, std::move(environment));
-    loop_->Start();
+    return environment;
+  }
+  // As at the start of a node: with the record that is there.
+  void Start(RecoverOnStart recover = RecoverOnStart::kNow) {
+    loop_ = std::make_unique<SinkLoop>(settings_, std::make_shared<FakePluginLibrary>(world_),
+                                       Environment());
+    loop_->Start(records_.Get(settings_.name), recover);
+  }
+  // Answers when the command is on record.
+  Status Do(SinkCommand command) { return loop_->Command(command, Now() + kPatience); }
+  bool WaitForLifecycle(const std::string& lifecycle) {
+    const TimePoint give_up_at = Now() + kPatience;
+    while (loop_->status().lifecycle != lifecycle) {
+      if (Now() > give_up_at) return false;
+      std::this_thread::yield();
+    }
+    return true;
   }
   // Journaled and enqueued: S1 and S2.
   void Write(int count = 1) {
@@ -94,6 +115,7 @@ class SinkLoopTest : public testing::Test {
   std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
   FakeJournal journal_;
   FakeObserver observer_;
+  FakeSinkRecords records_;
   std::atomic<uint64_t> epoch_{6};
   std::unique_ptr<SinkLoop> loop_;
 };

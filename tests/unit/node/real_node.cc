@@ -59,15 +59,25 @@ Status RealNode::Start() {
     settings.start_timeout = settings.stop_timeout = kPatience;
     settings.healthy_after = std::chrono::hours(1);
     SinkEnvironment environment;
-    environment.library = std::make_shared<FakePluginLibrary>(sink.world);
     environment.journal = journal_.get();
     environment.observer = this;
-    environment.raise_epoch = [this] { return database_->RaiseEpoch(); };
+    environment.records = this;
+    environment.raise_epoch = [this](Epoch at_least) { return database_->RaiseEpoch(at_least); };
     environment.stream_id = kTestStream;
     environment.home = "/nowhere";
-    loops_.push_back(std::make_unique<SinkLoop>(std::move(settings), std::move(environment)));
+    loops_.push_back(std::make_unique<SinkLoop>(std::move(settings),
+                                                std::make_shared<FakePluginLibrary>(sink.world),
+                                                std::move(environment)));
   }
-  for (auto& loop : loops_) loop->Start();
+  for (size_t i = 0; i < loops_.size(); ++i) {
+    std::optional<SinkRecord> record;
+    SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> bytes,
+                            database_->GetRecord("sink/" + (*sinks_)[i].name));
+    if (bytes) {
+      SLUICE_ASSIGN_OR_RETURN(record, DecodeSinkRecord(*bytes));
+    }
+    loops_[i]->Start(record, RecoverOnStart::kNow);
+  }
   SLUICE_RETURN_IF_ERROR(pipeline_->CatchUp());
   SLUICE_RETURN_IF_ERROR(pipeline_->RollForward());
   executor_ = std::make_unique<Executor>(database_.get(), kTestStream, std::vector<std::string>(),
@@ -127,5 +137,11 @@ void RealNode::ExpectHeld(Height committed) const {
         << "sink " << sink.name << " lacks committed height " << committed;
   }
 }
+
+Status RealNode::PutSinkRecord(const SinkName& sink, const std::string& bytes) {
+  return database_->PutRecord("sink/" + sink.str(), bytes);
+}
+
+Status RealNode::ForgetSink(const SinkName& sink) { return database_->ForgetSink(sink); }
 
 }  // namespace sluice

@@ -42,7 +42,7 @@ struct RealNodeSettings {
   std::vector<WriteListener*> listeners;
 };
 
-class RealNode final : private DeliveryPort, private SinkObserver {
+class RealNode final : private DeliveryPort, private SinkObserver, private SinkRecordStore {
  public:
   RealNode(const RealNodeSettings& settings, std::vector<TestSink>* sinks);
   ~RealNode() override;
@@ -65,6 +65,8 @@ class RealNode final : private DeliveryPort, private SinkObserver {
                    AckLevel highest) override;
   void OnAvailability(const SinkName& sink, SinkAvailability availability,
                       const std::string& reason) override;
+  Status PutSinkRecord(const SinkName& sink, const std::string& bytes) override;
+  Status ForgetSink(const SinkName& sink) override;
   // I1, as far as it can be seen from outside: who counts holds what is committed.
   void ExpectHeld(Height committed) const;
 

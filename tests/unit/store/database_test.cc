@@ -160,6 +160,21 @@ TEST_F(DatabaseWriteTest, NamedRecordsAreKeptListedAndRemoved) {
   EXPECT_EQ(database_->ListRecords("")->size(), 2u);
 }
 
+TEST_F(DatabaseWriteTest, AForgottenSinkLeavesNothing) {
+  WriteGroup group;
+  group.watermarks = {{SinkName("audit"), Height(3)}, {SinkName("search"), Height(4)}};
+  ASSERT_TRUE(database_->Write(group).ok());
+  ASSERT_TRUE(database_->PutRecord("sink/audit", "a").ok());
+  ASSERT_TRUE(database_->PutRecord("sink/search", "s").ok());
+  ASSERT_TRUE(database_->ForgetSink(SinkName("audit")).ok());
+  ASSERT_TRUE(database_->ForgetSink(SinkName("never-there")).ok());
+  ASSERT_TRUE(Open());
+  EXPECT_EQ(*database_->SinkWatermark(SinkName("audit")), std::nullopt);
+  EXPECT_EQ(*database_->GetRecord("sink/audit"), std::nullopt);
+  EXPECT_EQ(*database_->SinkWatermark(SinkName("search")), Height(4));
+  EXPECT_EQ(*database_->GetRecord("sink/search"), "s");
+}
+
 TEST_F(DatabaseWriteTest, FreeDiskBytesAreThoseOfItsFileSystem) {
   EXPECT_EQ(*database_->FreeDiskBytes(), std::filesystem::space(options_.path).available);
 }

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/ask_node.h"
+
+#include <fmt/core.h>
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "admin/admin_client.h"
+#include "config/listen_address.h"
+
+namespace sluice {
+namespace {
+
+// Longer than a node takes to put a command on record, or to say that it cannot.
+constexpr Duration kPatience = std::chrono::seconds(10);
+
+// {"error": "text"}, or whatever else was answered.
+std::string ErrorText(const AdminAnswer& answer) {
+  const nlohmann::json body = nlohmann::json::parse(answer.body, nullptr, false);
+  if (body.is_object() && body.contains("error") && body["error"].is_string()) return body["error"];
+  return fmt::format("the node answered {}: {}", answer.status, answer.body);
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> AskStatus(const Config& config, const std::string& home) {
+  SLUICE_ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(config.admin.listen, home));
+  Result<AdminAnswer> answer = AdminGet(address, "/v1/status", kPatience, config.admin.token);
+  if (!answer && answer.error().code() == StatusCode::kNotFound) {
+    return std::optional<std::string>();
+  }
+  if (!answer) return Error(answer.error());
+  if (answer->status != 200) {
+    return Error(StatusCode::kFailed,
+                 fmt::format("admin: {}: {}", AddressText(address), ErrorText(*answer)));
+  }
+  std::string document = std::move(answer->body);
+  while (!document.empty() && document.back() == '\n') document.pop_back();
+  return std::optional<std::string>(std::move(document));
+}
+
+Result<std::string> TellNode(const Config& config, const std::string& home,
+                             const std::string& target, const std::string& body) {
+  SLUICE_ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(config.admin.listen, home));
+  Result<AdminAnswer> answer = AdminPost(address, target, body, kPatience, config.admin.token);
+  if (!answer && answer.error().code() == StatusCode::kNotFound) {
+    return Error(StatusCode::kNotFound,
+                 fmt::format("{}: no node is running: `sluice start` it first, or change the "
+                             "configuration",
+                             home));
+  }
+  if (!answer) return Error(answer.error());
+  if (answer->status == 200) return std::move(answer->body);
+  const StatusCode code = answer->status == 404   ? StatusCode::kConfiguration
+                          : answer->status == 409 ? StatusCode::kInvalid
+                                                  : StatusCode::kFailed;
+  return Error(code, ErrorText(*answer));
+}
+
+}  // namespace sluice

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `sluice sink …`: what an operator tells a running node of its sinks, and what comes of it.
+#include <fmt/core.h>
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "base/clock.h"
+#include "cli/ask_node.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/read_home.h"
+#include "cli/run_command.h"
+#include "cli/stopped_document.h"
+#include "cli/take_over.h"
+#include "lifecycle/sink_command.h"
+#include "node/node_status.h"
+
+namespace sluice {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// How long a command is watched; what takes longer is said, and goes on.
+constexpr Duration kPatience = std::chrono::seconds(30);
+constexpr Duration kLookInterval = std::chrono::milliseconds(100);
+
+SinkCommand CommandOf(const CommandLine& line) {
+  switch (line.command) {
+    case Command::kSinkSuspend:
+      return SinkCommand::kSuspend;
+    case Command::kSinkResume:
+      return SinkCommand::kResume;
+    case Command::kSinkRestart:
+      return SinkCommand::kRestart;
+    case Command::kSinkRemove:
+      return SinkCommand::kRemove;
+    default:
+      return line.take_over ? SinkCommand::kTakeOver : SinkCommand::kRepair;
+  }
+}
+
+Result<Json> Document(const Config& config, const std::string& home) {
+  SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> running, AskStatus(config, home));
+  std::string text;
+  if (running) {
+    text = std::move(*running);
+  } else {
+    SLUICE_ASSIGN_OR_RETURN(text, StoppedDocument(config, home));
+  }
+  Json document = Json::parse(text, nullptr, false);
+  if (!document.is_object()) return Error(StatusCode::kFailed, "the status is no JSON object");
+  return document;
+}
+
+const Json* FindSink(const Json& document, const std::string& name) {
+  for (const Json& sink : document["sinks"]) {
+    if (sink["name"] == name) return &sink;
+  }
+  return nullptr;
+}
+
+Status NoSuchSink(const Json& document, const std::string& name) {
+  std::string known;
+  for (const Json& sink : document["sinks"]) {
+    known += (known.empty() ? "" : ", ") + sink["name"].get<std::string>();
+  }
+  return Status(StatusCode::kConfiguration,
+                fmt::format("sink {}: there is no such sink: {}", name,
+                            known.empty() ? "there are none" : "there are " + known));
+}
+
+// Where the command has come to: not yet, done, or as far as it can.
+enum class Progress { kUnderWay, kDone, kFailed };
+
+Progress Look(SinkCommand command, const Json* sink) {
+  if (command == SinkCommand::kRemove) return sink ? Progress::kUnderWay : Progress::kDone;
+  if (sink == nullptr) return Progress::kFailed;
+  const std::string lifecycle = (*sink)["lifecycle"];
+  if (command == SinkCommand::kSuspend) {
+    return lifecycle == "suspended" ? Progress::kDone : Progress::kUnderWay;
+  }
+  if (lifecycle == "running") return Progress::kDone;
+  return lifecycle == "suspended" ? Progress::kFailed : Progress::kUnderWay;
+}
+
+// Watches the sink until the command has come to something. A repairing sink is watched on: it may
+// come up with its next attempt.
+Result<Json> Watch(const Config& config, const CommandLine& line, SinkCommand command,
+                   Progress* progress) {
+  const TimePoint give_up_at = Now() + kPatience;
+  for (;;) {
+    std::this_thread::sleep_for(kLookInterval);
+    SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> text, AskStatus(config, line.home));
+    if (!text) return Error(StatusCode::kFailed, "the node has ended meanwhile");
+    const Json document = Json::parse(*text, nullptr, false);
+    if (!document.is_object()) return Error(StatusCode::kFailed, "the status is no JSON object");
+    const Json* sink = FindSink(document, line.sink);
+    *progress = Look(command, sink);
+    if (*progress != Progress::kUnderWay || Now() >= give_up_at) {
+      return sink ? *sink : Json::object();
+    }
+  }
+}
+
+Status TakeOver(const CommandLine& line) {
+  SLUICE_ASSIGN_OR_RETURN(const TakenOver taken, TakeOverStopped(line.home, line.sink));
+  if (line.json) {
+    Print("{}\n", Json{{"sink", line.sink},
+                       {"seen_epoch", taken.seen.value()},
+                       {"epoch", taken.epoch.value()}}
+                      .dump(2));
+  } else {
+    Print("{}: it has seen epoch {}, this home is at {} now: start the node\n", line.sink,
+          taken.seen, taken.epoch);
+  }
+  return Status::Ok();
+}
+
+Status Tell(const Config& config, const CommandLine& line, SinkCommand command) {
+  const Json body = {{"sink", line.sink}, {"command", SinkCommandName(command)}};
+  Result<std::string> answer = TellNode(config, line.home, "/v1/sinks/command", body.dump());
+  return answer ? Status::Ok() : answer.error();
+}
+
+Status Run(const CommandLine& line) {
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  const SinkCommand command = CommandOf(line);
+  Status told = Tell(config, line, command);
+  // A node that needs a sink which is not its own has ended before it could be told.
+  const bool stopped = told.code() == StatusCode::kNotFound;
+  if (stopped && command == SinkCommand::kTakeOver) return TakeOver(line);
+  SLUICE_RETURN_IF_ERROR(told);
+  Progress progress = Progress::kUnderWay;
+  SLUICE_ASSIGN_OR_RETURN(const Json sink, Watch(config, line, command, &progress));
+  const std::string state = sink.empty() ? "removed" : SinkStateText(sink.dump());
+  if (line.json) {
+    Print("{}\n", sink.dump(2));
+  } else {
+    Print("{}: {}\n", line.sink, state);
+  }
+  if (progress == Progress::kDone) return Status::Ok();
+  return Status(
+      StatusCode::kFailed,
+      fmt::format("sink {}: {}: it is {}", line.sink,
+                  progress == Progress::kFailed ? "the command was taken, and failed"
+                                                : "the command was taken, and is still under way",
+                  state));
+}
+
+Status RunRepairAll(const CommandLine& line) {
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const std::string answer, TellNode(config, line.home, "/v1/sinks/command",
+                                                             R"({"all":true,"command":"repair"})"));
+  if (line.json) {
+    Print("{}", answer);
+    return Status::Ok();
+  }
+  const Json repaired = Json::parse(answer, nullptr, false);
+  if (!repaired.is_object()) return Status(StatusCode::kFailed, "the answer is no JSON object");
+  size_t failed = 0;
+  for (const Json& sink : repaired["sinks"]) {
+    const bool taken = sink["error"].is_null();
+    failed += taken ? 0 : 1;
+    Print("{}: {}\n", sink["name"].get<std::string>(),
+          taken ? "is tried again" : sink["error"].get<std::string>());
+  }
+  if (repaired["sinks"].empty()) Print("no sink is broken\n");
+  if (failed == 0) return Status::Ok();
+  return Status(StatusCode::kFailed, fmt::format("{} sinks were not repaired, see above", failed));
+}
+
+Status RunShow(const CommandLine& line) {
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const Json document, Document(config, line.home));
+  const Json* sink = FindSink(document, line.sink);
+  if (sink == nullptr) return NoSuchSink(document, line.sink);
+  Print("{}", line.json ? sink->dump(2) + "\n" : SinkJsonToText(sink->dump()));
+  return Status::Ok();
+}
+
+Status RunList(const CommandLine& line) {
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const Json document, Document(config, line.home));
+  Print("{}", line.json ? document["sinks"].dump(2) + "\n" : SinkTable(document["sinks"].dump()));
+  return Status::Ok();
+}
+
+int Ended(const Status& status) { return status.ok() ? kExitDone : Fail(status); }
+
+}  // namespace
+
+int RunSinkList(const CommandLine& line) { return Ended(RunList(line)); }
+int RunSinkShow(const CommandLine& line) { return Ended(RunShow(line)); }
+int RunSinkCommand(const CommandLine& line) {
+  const bool all = line.all;
+  if (all == !line.sink.empty()) {
+    return Fail(
+        Status(StatusCode::kConfiguration,
+               "sink repair: name one sink, or say --all: see `sluice sink repair --help`"));
+  }
+  return Ended(all ? RunRepairAll(line) : Run(line));
+}
+
+}  // namespace sluice

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/sink_set.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "base/log.h"
+
+namespace sluice {
+namespace {
+
+constexpr char kComponent[] = "node";
+constexpr char kDisabled[] = "disabled";
+constexpr char kOrphaned[] = "orphaned";
+// How long a command may take to be put on record; a disk that takes longer is full or broken.
+constexpr Duration kCommandPatience = std::chrono::seconds(5);
+// Where a record goes that cannot be read.
+constexpr std::string_view kUnreadablePrefix = "unreadable_sink/";
+
+std::string RecordName(const SinkName& sink) { return std::string(kSinkRecordPrefix) + sink.str(); }
+
+}  // namespace
+
+SinkSet::SinkSet(Options options, Database* database, DatabaseJournal* journal)
+    : options_(std::move(options)), database_(database), journal_(journal) {}
+
+SinkSet::~SinkSet() = default;
+
+// --- put together ------------------------------------------------------------------------------
+
+Status SinkSet::Load(std::vector<PreparedSink> prepared) {
+  SLUICE_ASSIGN_OR_RETURN(std::vector<SinkRecord> records, ReadRecords());
+  std::map<std::string, SinkRecord> by_name;
+  for (SinkRecord& record : records) by_name.emplace(record.name, std::move(record));
+  for (PreparedSink& one : prepared) {
+    std::optional<SinkRecord> record;
+    if (auto found = by_name.extract(one.settings.name.str())) record = std::move(found.mapped());
+    // Removed and still configured: new to this node, as after any start.
+    if (record && record->deleted) {
+      SLUICE_RETURN_IF_ERROR(database_->ForgetSink(one.settings.name));
+      record.reset();
+    }
+    entries_.push_back(MakeEntry(std::move(one), std::move(record)));
+  }
+  for (auto& [name, record] : by_name) {
+    PreparedSink orphan;
+    orphan.settings.name = SinkName(name);
+    orphan.plugin = record.plugin;
+    if (record.deleted) {
+      SLUICE_RETURN_IF_ERROR(database_->ForgetSink(orphan.settings.name));
+      LogInfo(kComponent, "sink {} is removed, as it was told before", name);
+      continue;
+    }
+    LogWarn(kComponent,
+            "sink {} is gone from the configuration: suspended as orphaned; the journal keeps what "
+            "it has not acked; `sluice sink remove {}` forgets it",
+            name, name);
+    entries_.push_back(MakeEntry(std::move(orphan), std::move(record)));
+    entries_.back()->orphaned.store(true);
+  }
+  return Status::Ok();
+}
+
+Result<std::vector<SinkRecord>> SinkSet::ReadRecords() {
+  SLUICE_ASSIGN_OR_RETURN(auto found, database_->ListRecords(kSinkRecordPrefix));
+  std::vector<SinkRecord> records;
+  for (const auto& [key, bytes] : found) {
+    const std::string name = key.substr(kSinkRecordPrefix.size());
+    Result<SinkRecord> record = DecodeSinkRecord(bytes);
+    if (record && record->name != name) {
+      record = Error(StatusCode::kCorruption, fmt::format("it is of sink '{}'", record->name));
+    }
+    if (record) {
+      records.push_back(std::move(*record));
+    } else {
+      SLUICE_RETURN_IF_ERROR(SetAside(name, bytes, record.error()));
+    }
+  }
+  return records;
+}
+
+Status SinkSet::SetAside(const std::string& name, const std::string& bytes, const Status& why) {
+  if (options_.restore == Restore::kStrict) {
+    return why.WithContext(fmt::format(
+        "the record of sink {} cannot be read, and lifecycle.restore is \"strict\" (\"lenient\" "
+        "sets it aside and goes on)",
+        name));
+  }
+  const std::string aside = std::string(kUnreadablePrefix) + name;
+  SLUICE_RETURN_IF_ERROR(database_->PutRecord(aside, bytes));
+  SLUICE_RETURN_IF_ERROR(database_->DeleteRecord(std::string(kSinkRecordPrefix) + name));
+  LogError(kComponent,
+           "the record of sink {} cannot be read: {}: it is set aside as '{}'; the sink starts as "
+           "if it were new to this node, and is asked where it stands",
+           name, why.message(), aside);
+  return Status::Ok();
+}
+
+std::shared_ptr<SinkSet::Entry> SinkSet::MakeEntry(PreparedSink prepared,
+                                                   std::optional<SinkRecord> record) {
+  auto entry = std::make_shared<Entry>();
+  entry->name = prepared.settings.name;
+  entry->record = std::move(record);
+  if (prepared.library) {
+    SinkEnvironment environment;
+    environment.journal = journal_;
+    environment.observer = this;
+    environment.records = this;
+    environment.raise_epoch = [this](Epoch at_least) {
+      Result<Epoch> epoch = database_->RaiseEpoch(at_least);
+      if (!epoch) options_.on_store_failure(epoch.error());
+      return epoch;
+    };
+    environment.stream_id = options_.stream_id;
+    environment.home = options_.home;
+    entry->loop =
+        std::make_unique<SinkLoop>(prepared.settings, prepared.library, std::move(environment));
+  }
+  entry->prepared = std::move(prepared);
+  return entry;
+}
+
+std::vector<SinkName> SinkSet::names() const {
+  std::vector<SinkName> names;
+  for (const auto& entry : Entries()) names.push_back(entry->name);
+  return names;
+}
+
+void SinkSet::Start(const Policy& policy) {
+  started_ = true;
+  const auto entries = Entries();
+  {
+    std::unique_lock lock(mutex_);
+    policy_ = policy;
+  }
+  for (size_t i = 0; i < entries.size(); ++i) StartEntry(entries[i].get(), policy.Involves(i));
+}
+
+void SinkSet::StartEntry(Entry* entry, bool needed) {
+  const std::string component = fmt::format("sink {}", entry->name);
+  if (entry->loop) {
+    entry->loop->Start(entry->record, options_.recover_on_start);
+    if (needed) entry->loop->Use();
+    return;
+  }
+  std::string reason = kOrphaned;
+  if (!entry->orphaned.load()) {
+    reason = entry->prepared.enabled ? entry->prepared.load_error.message() : kDisabled;
+    if (entry->prepared.enabled) LogError(component, "{}", reason);
+  }
+  tracker_->SetAvailability(entry->name, SinkAvailability::kGone, reason);
+}
+
+// --- from any thread ---------------------------------------------------------------------------
+
+std::vector<std::shared_ptr<SinkSet::Entry>> SinkSet::Entries() const {
+  std::shared_lock lock(mutex_);
+  return entries_;
+}
+
+void SinkSet::Enqueue(const std::shared_ptr<const ChangeSet>& change_set) {
+  std::shared_lock lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry->loop) entry->loop->Enqueue(change_set);
+  }
+}
+
+Status SinkSet::Command(const SinkName& sink, SinkCommand command) {
+  std::shared_ptr<Entry> entry;
+  bool needed = false;
+  {
+    std::shared_lock lock(mutex_);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      if (entries_[i]->name != sink || entries_[i]->removed.load()) continue;
+      entry = entries_[i];
+      needed = policy_.Involves(i);
+    }
+  }
+  if (entry == nullptr) {
+    return Status(
+        StatusCode::kNotFound,
+        fmt::format("sink {}: the node has no such sink: `sluice sink list` names them", sink));
+  }
+  if (command == SinkCommand::kRemove && needed) {
+    return Status(StatusCode::kInvalid,
+                  fmt::format("sink {}: commit.policy needs it: take it out of the policy, or out "
+                              "of the configuration, first",
+                              sink));
+  }
+  if (entry->loop == nullptr) return CommandWithoutLoop(*entry, command);
+  return entry->loop->Command(command, Now() + kCommandPatience);
+}
+
+Status SinkSet::CommandWithoutLoop(const Entry& entry, SinkCommand command) {
+  if (command == SinkCommand::kRemove) return ForgetSink(entry.name);
+  if (entry.orphaned.load()) {
+    return Status(StatusCode::kInvalid,
+                  fmt::format("sink {}: it is gone from the configuration: put it back there and "
+                              "reload, or `sluice sink remove {}`",
+                              entry.name, entry.name));
+  }
+  if (!entry.prepared.enabled) {
+    return Status(StatusCode::kInvalid,
+                  fmt::format("sink {}: it is disabled in the configuration: set enabled = true "
+                              "and reload",
+                              entry.name));
+  }
+  return Status(StatusCode::kInvalid,
+                fmt::format("sink {}: its library is not loaded: {}: mend that and start the node "
+                            "again",
+                            entry.name, entry.prepared.load_error.message()));
+}
+
+std::vector<std::pair<std::string, Status>> SinkSet::RepairAll() {
+  std::vector<std::pair<std::string, Status>> repaired;
+  for (const auto& entry : Entries()) {
+    if (!entry->loop || !IsBroken(entry->loop->commanded())) continue;
+    repaired.emplace_back(entry->name.str(),
+                          entry->loop->Command(SinkCommand::kRepair, Now() + kCommandPatience));
+  }
+  return repaired;
+}
+
+// --- a reload ----------------------------------------------------------------------------------
+
+size_t SinkSet::PlaceLocked(const SinkName& sink) const {
+  const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                  [&](const auto& entry) { return entry->name == sink; });
+  return static_cast<size_t>(found - entries_.begin());
+}
+
+void SinkSet::ReplaceLocked(size_t place, std::shared_ptr<Entry> entry) {
+  retired_.push_back(std::exchange(entries_[place], std::move(entry)));
+}
+
+void SinkSet::DropPlaces() {
+  for (const auto& entry : Entries()) {
+    if (!entry->planned || entry->removed.exchange(true)) continue;
+    tracker_->Remove(entry->name);
+  }
+}
+
+std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& prepared) {
+  std::unique_lock lock(mutex_);
+  for (const PreparedSink& one : prepared) {
+    const SinkName& name = one.settings.name;
+    const size_t place = PlaceLocked(name);
+    if (place < entries_.size() && !entries_[place]->removed.load()) continue;
+    tracker_->Add(name);
+    auto entry = std::make_shared<Entry>();
+    entry->name = name;
+    entry->prepared.settings.name = name;
+    entry->prepared.enabled = false;
+    entry->planned = true;
+    if (place < entries_.size()) {
+      ReplaceLocked(place, std::move(entry));
+    } else {
+      entries_.push_back(std::move(entry));
+    }
+  }
+  std::vector<PolicySink> sinks;
+  for (const auto& entry : entries_) {
+    PolicySink sink{entry->name, false, false};
+    for (const PreparedSink& one : prepared) {
+      if (one.settings.name != entry->name) continue;
+      sink.counted = one.settings.counted;
+      sink.enabled = one.enabled;
+    }
+    sinks.push_back(std::move(sink));
+  }
+  return sinks;
+}
+
+std::vector<std::string> SinkSet::Apply(std::vector<PreparedSink> prepared, const Policy& policy) {
+  {
+    std::unique_lock lock(mutex_);
+    policy_ = policy;
+  }
+  std::vector<std::string> changes;
+  for (const auto& entry : Entries()) {
+    const bool stays = std::any_of(prepared.begin(), prepared.end(), [&](const PreparedSink& one) {
+      return one.settings.name == entry->name;
+    });
+    if (stays || entry->orphaned.load() || entry->removed.load()) continue;
+    Orphan(entry.get());
+    changes.push_back(
+        fmt::format("sink {}: gone from the configuration: suspended as orphaned", entry->name));
+  }
+  for (PreparedSink& one : prepared) {
+    const SinkName name = one.settings.name;
+    size_t place = 0;
+    {
+      std::shared_lock lock(mutex_);
+      place = PlaceLocked(name);
+    }
+    std::string change = ApplyOne(std::move(one), policy.Involves(place));
+    if (!change.empty()) changes.push_back(fmt::format("sink {}: {}", name, change));
+  }
+  return changes;
+}
+
+std::string SinkSet::ApplyOne(PreparedSink prepared, bool needed) {
+  size_t place = 0;
+  std::shared_ptr<Entry> entry;
+  {
+    std::shared_lock lock(mutex_);
+    place = PlaceLocked(prepared.settings.name);
+    entry = entries_[place];
+  }
+  if (entry->loop) {
+    const SinkSettings& before = entry->prepared.settings;
+    const SinkSettings& after = prepared.settings;
+    const bool other_library = prepared.library && prepared.library->identity().sha256 !=
+                                                       entry->prepared.library->identity().sha256;
+    std::string change = entry->orphaned.load()                             ? "configured again"
+                         : other_library                                    ? "a new library"
+                         : before.configuration != after.configuration      ? "other settings"
+                         : before.enabled != after.enabled && after.enabled ? "enabled"
+                         : before.enabled != after.enabled                  ? "disabled"
+                         : before.counted != after.counted                  ? "other settings"
+                                                                            : "";
+    // One that is switched off is not loaded, and keeps the library that it had.
+    if (!prepared.library) prepared.library = entry->prepared.library;
+    entry->orphaned.store(false);
+    entry->loop->Reconfigure(prepared.settings, prepared.library);
+    if (needed) entry->loop->Use();
+    std::unique_lock lock(mutex_);
+    entry->prepared = std::move(prepared);
+    return change;
+  }
+  const bool was_disabled = !entry->planned && !entry->prepared.enabled;
+  if (was_disabled && !prepared.enabled) return "";
+  auto fresh = MakeEntry(std::move(prepared), entry->planned ? std::nullopt : entry->record);
+  {
+    std::unique_lock lock(mutex_);
+    ReplaceLocked(place, fresh);
+  }
+  StartEntry(fresh.get(), needed);
+  return entry->planned ? "added" : entry->orphaned.load() ? "configured again" : "enabled";
+}
+
+void SinkSet::Orphan(Entry* entry) {
+  entry->orphaned.store(true);
+  if (entry->loop) {
+    SinkSettings settings = entry->prepared.settings;
+    settings.orphaned = true;
+    entry->loop->Reconfigure(std::move(settings), entry->prepared.library);
+  } else {
+    tracker_->SetAvailability(entry->name, SinkAvailability::kGone, kOrphaned);
+  }
+}
+
+SinkStatus SinkSet::StatusOf(const Entry& entry) const {
+  if (entry.loop) {
+    SinkStatus status = entry.loop->status();
+    if (tracker_->IsLost(entry.name)) status.mode = "lost";
+    return status;
+  }
+  SinkStatus idle;
+  idle.name = entry.name.str();
+  idle.plugin = entry.prepared.plugin;
+  idle.lifecycle = "suspended";
+  idle.reason = entry.orphaned.load()    ? kOrphaned
+                : entry.prepared.enabled ? entry.prepared.load_error.message()
+                                         : kDisabled;
+  idle.counted = !entry.orphaned.load() && entry.prepared.settings.counted;
+  idle.filter = entry.prepared.settings.filter;
+  if (Result<Height> stored = journal_->StoredWatermark(entry.name)) idle.watermark = *stored;
+  const Height journaled = journal_->journaled();
+  idle.lag_blocks = journaled > idle.watermark ? journaled - idle.watermark : 0;
+  return idle;
+}
+
+std::vector<SinkStatus> SinkSet::Statuses() const {
+  std::vector<SinkStatus> statuses;
+  for (const auto& entry : Entries()) {
+    if (!entry->removed.load()) statuses.push_back(StatusOf(*entry));
+  }
+  return statuses;
+}
+
+bool SinkSet::IsSuspended(size_t sink) const {
+  const std::shared_ptr<Entry> entry = Entries()[sink];
+  if (entry->loop == nullptr || entry->removed.load()) return true;
+  return entry->loop->commanded().state == LifecycleState::kSuspended;
+}
+
+std::vector<std::pair<std::string, const SinkCounters*>> SinkSet::counters() const {
+  std::vector<std::pair<std::string, const SinkCounters*>> counters;
+  for (const auto& entry : Entries()) {
+    if (entry->loop && !entry->removed.load()) {
+      counters.emplace_back(entry->name.str(), &entry->loop->counters());
+    }
+  }
+  return counters;
+}
+
+// --- of the loops ------------------------------------------------------------------------------
+
+void SinkSet::OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
+                          AckLevel highest) {
+  tracker_->SetWatermark(sink, level, watermark, highest);
+}
+
+void SinkSet::OnAvailability(const SinkName& sink, SinkAvailability availability,
+                             const std::string& reason) {
+  tracker_->SetAvailability(sink, availability, reason);
+}
+
+Status SinkSet::PutSinkRecord(const SinkName& sink, const std::string& bytes) {
+  return database_->PutRecord(RecordName(sink), bytes);
+}
+
+// First it counts for nothing, so that no batch stores its watermark again.
+Status SinkSet::ForgetSink(const SinkName& sink) {
+  tracker_->Remove(sink);
+  SLUICE_RETURN_IF_ERROR(database_->ForgetSink(sink));
+  for (const auto& entry : Entries()) {
+    if (entry->name == sink) entry->removed.store(true);
+  }
+  LogInfo(kComponent, "sink {} is removed; what it holds stays where it is", sink);
+  return Status::Ok();
+}
+
+// --- the end -----------------------------------------------------------------------------------
+
+void SinkSet::RequestStop(Duration drain_timeout) {
+  if (!started_) return;
+  for (const auto& entry : Entries()) {
+    if (entry->loop) entry->loop->RequestStop(drain_timeout);
+  }
+}
+
+std::vector<std::string> SinkSet::Join(TimePoint deadline) {
+  std::vector<std::string> hung;
+  if (!started_) return hung;
+  for (const auto& entry : Entries()) {
+    if (entry->loop && !entry->loop->Join(deadline)) hung.push_back(entry->name.str());
+  }
+  return hung;
+}
+
+}  // namespace sluice
