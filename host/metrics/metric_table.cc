@@ -75,8 +75,8 @@ void SinkHistogram(const MetricsSource& source, MetricFamily* family) {
 // One of these is 1, so that a state can be counted and drawn.
 void SinkLifecycle(const MetricsSource& source, MetricFamily* family) {
   constexpr std::array kStates = {LifecycleState::kInitializing, LifecycleState::kRunning,
-                                  LifecycleState::kRepairing, LifecycleState::kSuspending,
-                                  LifecycleState::kSuspended, LifecycleState::kDeleting};
+                                  LifecycleState::kRepairing,    LifecycleState::kSuspending,
+                                  LifecycleState::kSuspended,    LifecycleState::kDeleting};
   for (const SinkStatus& sink : source.status.sinks) {
     for (LifecycleState state : kStates) {
       const std::string_view name = LifecycleStateName(state);
