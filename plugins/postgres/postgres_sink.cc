@@ -26,6 +26,8 @@ namespace {
 // ON CONFLICT came with 9.5; older than this is not tried.
 constexpr int kOldestServer = 120000;
 constexpr char kLockNotAvailable[] = "55P03";
+// Of the largest group, what is worth a transaction where the server waits for one.
+constexpr uint64_t kIdleShare = 4;
 
 std::string Height(uint64_t height) { return "height " + std::to_string(height); }
 
@@ -322,13 +324,16 @@ Status PostgresSink::Deliver(const Batch& batch) {
   return EndGroup(batch);
 }
 
-// While the group before is being written, this one could only wait.
+// While the group before is being written, this one could only wait. A server that has nothing to
+// do gets a part of a group soon, and the others grow while it is busy.
 bool PostgresSink::WaitsForMore(const Batch& batch) const {
+  const bool busy = WriteUnderWay();
+  const uint64_t share = busy ? 1 : kIdleShare;
   const auto age = Clock::now() - group_.opened_at();
   return batch.height() < batch.newest_height() && batch.height() > single_through_ &&
-         group_.heights().size() < settings_.batch_blocks &&
-         group_.bytes() < settings_.batch_bytes &&
-         (age < settings_.linger || (settings_.linger.count() > 0 && WriteUnderWay()));
+         share * group_.heights().size() < settings_.batch_blocks &&
+         share * group_.bytes() < settings_.batch_bytes &&
+         (age < settings_.linger || (busy && settings_.linger.count() > 0));
 }
 
 // The next height is certain to come, and with it the next look at what became of this group. What

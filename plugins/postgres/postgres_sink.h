@@ -12,8 +12,8 @@
 // clang-format on
 //
 // While more heights wait, a group is written on a thread of its own and the next one is collected
-// meanwhile: encoding costs about as much as the server takes for a COPY. There is one transaction
-// at a time: a group is begun only once the one before it is known to be committed. Where that
+// meanwhile, which takes a good part of the time that the server needs. There is one transaction at
+// a time: a group is begun only once the one before it is known to be committed. Where that
 // failed, all later heights are dropped with it.
 //
 // Threading: as the SDK says. While writing_ holds heights, it, the connection, position_ and
