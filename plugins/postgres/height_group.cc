@@ -52,8 +52,8 @@ void HeightGroup::Add(const Batch& batch, std::chrono::steady_clock::time_point 
     // A kind that is not known, and need not be.
     if (change.kind != SLUICE_CHANGE_SET && change.kind != SLUICE_CHANGE_DELETE) continue;
     ++height.change_count;
-    if (settings_.changes) AddChange(batch, change);
-    if (settings_.state) AddState(batch, change);
+    if (settings_->changes) AddChange(batch, change);
+    if (settings_->state) AddState(batch, change);
   }
   heights_.push_back(height);
 }
@@ -61,8 +61,8 @@ void HeightGroup::Add(const Batch& batch, std::chrono::steady_clock::time_point 
 void HeightGroup::AddChange(const Batch& batch, const sluice_change& change) {
   const bool is_delete = change.kind == SLUICE_CHANGE_DELETE;
   changes_.BeginRow(kChangeFields);
-  changes_.Bytes(key_.stream);
-  changes_.Bytes(key_.sink);
+  changes_.Bytes(key_->stream);
+  changes_.Bytes(key_->sink);
   changes_.Int64(static_cast<int64_t>(batch.height()));
   changes_.Int32(static_cast<int32_t>(change.sequence));
   changes_.Int32(static_cast<int32_t>(change.transaction));
@@ -97,7 +97,7 @@ void HeightGroup::AddState(const Batch& batch, const sluice_change& change) {
   state_bytes_ += row.value.size();
   row.height = batch.height();
   row.sequence = change.sequence;
-  row.form = FormOf(change, settings_);
+  row.form = FormOf(change, *settings_);
 }
 
 void HeightGroup::Clear() {
@@ -182,7 +182,7 @@ std::vector<StateRow*> HeightGroup::TypedRows() {
 void HeightGroup::PassOver(StateRow* row, const std::string& reason) {
   passed_over_.push_back({row->height, row->sequence, row->store, std::string(row->key), reason});
   // Without a row, whatever stood there before is not the key's value any more.
-  row->form = settings_.on_bad_value == OnBadValue::kSkip ? RowForm::kDelete : RowForm::kBytes;
+  row->form = settings_->on_bad_value == OnBadValue::kSkip ? RowForm::kDelete : RowForm::kBytes;
   if (row->form == RowForm::kDelete) row->value.clear();
 }
 

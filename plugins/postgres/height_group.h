@@ -4,7 +4,7 @@
 // is kept beyond its delivery. Of the state only the last write of each key is kept; whether a key
 // was written before within the group then makes no difference to the server.
 //
-// Threading: one thread. Ownership: the bytes.
+// Threading: one thread at a time. Ownership: the bytes; borrows settings and key.
 #pragma once
 
 #include <chrono>
@@ -60,7 +60,7 @@ struct BadValue {
 
 class HeightGroup {
  public:
-  HeightGroup(const Settings& settings, const SinkKey& key) : settings_(settings), key_(key) {}
+  HeightGroup(const Settings& settings, const SinkKey& key) : settings_(&settings), key_(&key) {}
 
   bool empty() const { return heights_.empty(); }
   // Opens the group where it is empty. The heights come in order, without a gap.
@@ -99,8 +99,8 @@ class HeightGroup {
   // The rows by store and key: the order in which the index of the table is walked.
   std::vector<const StateRow*> Ordered() const;
 
-  const Settings& settings_;
-  const SinkKey& key_;
+  const Settings* settings_;
+  const SinkKey* key_;
   std::vector<GroupHeight> heights_;
   sluice_digest previous_digest_{};
   std::chrono::steady_clock::time_point opened_at_;

@@ -2,6 +2,7 @@
 #include "postgres/postgres_sink.h"
 
 #include <algorithm>
+#include <future>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,8 @@ namespace {
 // ON CONFLICT came with 9.5; older than this is not tried.
 constexpr int kOldestServer = 120000;
 constexpr char kLockNotAvailable[] = "55P03";
+// Of the largest group, what is worth a transaction where the server waits for one.
+constexpr uint64_t kIdleShare = 4;
 
 std::string Height(uint64_t height) { return "height " + std::to_string(height); }
 
@@ -52,6 +55,12 @@ Fault CheckStoreTable(const Settings& settings, std::string_view store) {
 PostgresSink::PostgresSink(sluice::sdk::Host host)
     : host_(host),
       connection_(&wakeup_, [host](std::string_view text) { host.Log(SLUICE_LOG_DEBUG, text); }) {}
+
+PostgresSink::~PostgresSink() {
+  if (!write_.valid()) return;
+  wakeup_.Raise();
+  write_.wait();
+}
 
 // --- start, resume, attach ---------------------------------------------------------------------
 
@@ -104,6 +113,8 @@ Fault PostgresSink::CheckNoneDropped() {
     return std::find(missing.begin(), missing.end(), table) != missing.end();
   };
   if (is_missing(tables.front().name)) return {};
+  // One that is older than some of its columns gets them before they are asked for.
+  if (Fault fault = ProvisionTables({tables.front()}); !fault.ok()) return fault;
   if (Fault fault = ReadPosition(); !fault.ok()) return fault;
   if (position_.height == 0) return {};
   const std::string stands =
@@ -191,7 +202,7 @@ Fault PostgresSink::EnsureStoreTable(std::string_view store) {
 }
 
 Status PostgresSink::Resume(sluice::sdk::Position* position) {
-  group_.Clear();
+  ClearGroups();
   if (Fault fault = FindPosition(); !fault.ok()) return fault.status();
   // A row at height 0 was only attached to: nothing was delivered.
   if (!position_.found || position_.height == 0) {
@@ -224,7 +235,7 @@ Status PostgresSink::Attach(const AttachArgs& args) {
   if (args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT) {
     return Status::Unsupported("this version of the postgres sink takes no snapshots");
   }
-  group_.Clear();
+  ClearGroups();
   Fault fault = Connect();
   if (fault.ok()) fault = AgainstOlderWriters([&] { return AttachTo(args); });
   if (!fault.ok()) return fault.status();
@@ -289,12 +300,16 @@ Status PostgresSink::CheckBatch(const Batch& batch) const {
 
 Status PostgresSink::Deliver(const Batch& batch) {
   if (Status status = CheckBatch(batch); !status.ok()) return status;
-  if (group_.empty() && !connection_.open()) {
+  if (write_.valid() && !WriteUnderWay()) {
+    if (Fault fault = EndWrite(); !fault.ok()) return Dropped(std::move(fault), batch.height());
+  }
+  if (group_.empty() && writing_.empty() && !connection_.open()) {
     // Not what this instance remembers, but what became of its last transaction.
     if (Fault fault = FindPosition(); !fault.ok()) return fault.status();
   }
-  const uint64_t at = group_.empty() ? position_.height : group_.last().height;
-  const sluice_digest& digest = group_.empty() ? position_.digest : group_.last().digest;
+  const HeightGroup& newest = group_.empty() ? writing_ : group_;
+  const uint64_t at = newest.empty() ? position_.height : newest.last().height;
+  const sluice_digest& digest = newest.empty() ? position_.digest : newest.last().digest;
   if (batch.height() <= at) return DeliverAgain(batch);
   if (batch.height() != at + 1) {
     return Status::Fatal(connection_.name() + ": " + Height(at + 1) + " comes next, not " +
@@ -309,26 +324,42 @@ Status PostgresSink::Deliver(const Batch& batch) {
   return EndGroup(batch);
 }
 
+// While the group before is being written, this one could only wait. A server that has nothing to
+// do gets a part of a group soon, and the others grow while it is busy.
 bool PostgresSink::WaitsForMore(const Batch& batch) const {
+  const bool busy = WriteUnderWay();
+  const uint64_t share = busy ? 1 : kIdleShare;
+  const auto age = Clock::now() - group_.opened_at();
   return batch.height() < batch.newest_height() && batch.height() > single_through_ &&
-         group_.heights().size() < settings_.batch_blocks &&
-         group_.bytes() < settings_.batch_bytes &&
-         Clock::now() - group_.opened_at() < settings_.linger;
+         share * group_.heights().size() < settings_.batch_blocks &&
+         share * group_.bytes() < settings_.batch_bytes &&
+         (age < settings_.linger || (busy && settings_.linger.count() > 0));
+}
+
+// The next height is certain to come, and with it the next look at what became of this group. What
+// is much larger than a group should be is not kept beside another one.
+bool PostgresSink::WritesBehind(const Batch& batch) const {
+  return batch.height() < batch.newest_height() && batch.height() > single_through_ &&
+         group_.bytes() < 2 * settings_.batch_bytes;
 }
 
 Status PostgresSink::EndGroup(const Batch& batch) {
   if (WaitsForMore(batch)) return Status::Pending();
-  if (Fault fault = WriteOpenGroup(); !fault.ok()) return Dropped(std::move(fault), batch.height());
-  const bool alone = group_.heights().size() == 1;
-  if (alone) {
-    group_.Clear();
-    return Status::Ok();
+  Fault fault = EndWrite();
+  if (fault.ok() && WritesBehind(batch)) {
+    BeginWrite();
+    return Status::Pending();
   }
-  AckGroup();
-  return Status::Pending();
+  if (fault.ok()) fault = Write(&group_);
+  if (!fault.ok()) return Dropped(std::move(fault), batch.height());
+  const bool alone = group_.heights().size() == 1;
+  if (!alone) Ack(group_);
+  Hold(&group_);
+  return alone ? Status::Ok() : Status::Pending();
 }
 
 Status PostgresSink::DeliverAgain(const Batch& batch) {
+  if (Fault fault = EndWrite(); !fault.ok()) return Dropped(std::move(fault), batch.height());
   const bool same_height = batch.height() == position_.height;
   if (same_height && !(batch.digest() == position_.digest)) {
     return Status::Fatal(connection_.name() + " has diverged: it holds " + Height(batch.height()) +
@@ -342,35 +373,69 @@ Status PostgresSink::DeliverAgain(const Batch& batch) {
   return EndGroup(batch);
 }
 
-Fault PostgresSink::WriteOpenGroup() {
+// --- writing -----------------------------------------------------------------------------------
+
+void PostgresSink::BeginWrite() {
+  std::swap(group_, writing_);
+  write_ = std::async(std::launch::async, [this] {
+    Fault fault = Write(&writing_);
+    if (fault.ok()) Ack(writing_);
+    return fault;
+  });
+}
+
+bool PostgresSink::WriteUnderWay() const {
+  return write_.valid() && write_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+Fault PostgresSink::EndWrite() {
+  if (!write_.valid()) return {};
+  Fault fault = write_.get();
+  if (fault.ok()) Hold(&writing_);
+  return fault;
+}
+
+void PostgresSink::Hold(HeightGroup* group) {
+  position_.found = true;
+  position_.epoch = epoch_;
+  position_.height = group->last().height;
+  position_.digest = group->last().digest;
+  group->Clear();
+}
+
+void PostgresSink::Ack(const HeightGroup& group) const {
+  host_.Ack(epoch_, group.last().attempt, 0, group.last().height, level_);
+}
+
+void PostgresSink::ClearGroups() {
+  (void)EndWrite();
+  writing_.Clear();
+  group_.Clear();
+}
+
+Fault PostgresSink::Write(HeightGroup* group) {
   if (settings_.state && settings_.table_per_store) {
-    for (const auto& [store, rows] : group_.stores()) {
+    for (const auto& [store, rows] : group->stores()) {
       if (Fault fault = EnsureStoreTable(store); !fault.ok()) return fault;
     }
   }
-  Fault fault = AgainstOlderWriters([&] { return WriteOnce(); });
+  Fault fault = AgainstOlderWriters([&] { return WriteOnce(*group); });
   if (fault.sqlstate().substr(0, 2) == "22" || fault.sqlstate().substr(0, 2) == "54") {
     bool passed = false;
-    if (Fault bad = PassOverBadValues(fault, &passed); !bad.ok()) return bad;
-    if (passed) fault = WriteOnce();
+    if (Fault bad = PassOverBadValues(fault, group, &passed); !bad.ok()) return bad;
+    if (passed) fault = WriteOnce(*group);
   }
-  if (!fault.ok()) return fault;
-  position_.found = true;
-  position_.epoch = epoch_;
-  position_.height = group_.last().height;
-  position_.digest = group_.last().digest;
-  return {};
+  return fault;
 }
 
-Fault PostgresSink::WriteOnce() {
+Fault PostgresSink::WriteOnce(const HeightGroup& group) {
   WriteOutcome outcome = WriteOutcome::kCommitted;
-  Fault fault = WriteGroup(settings_, key_, epoch_, group_, state_columns_, &connection_, &outcome);
+  Fault fault = WriteGroup(settings_, key_, epoch_, group, state_columns_, &connection_, &outcome);
   if (!fault.ok()) return fault;
-  return outcome == WriteOutcome::kCommitted ? Fault::None() : AskAfterMiss();
+  return outcome == WriteOutcome::kCommitted ? Fault::None() : AskAfterMiss(group.first().height);
 }
 
-Fault PostgresSink::AskAfterMiss() {
-  const uint64_t first = group_.first().height;
+Fault PostgresSink::AskAfterMiss(uint64_t first) {
   if (Fault fault = ReadPosition(); !fault.ok()) return fault;
   if (position_.found && position_.epoch > epoch_) {
     return Fault::Fenced(connection_.name() + ": a newer incarnation, of epoch " +
@@ -385,9 +450,9 @@ Fault PostgresSink::AskAfterMiss() {
                       " was expected; it is asked again");
 }
 
-Fault PostgresSink::PassOverBadValues(const Fault& refused, bool* passed) {
+Fault PostgresSink::PassOverBadValues(const Fault& refused, HeightGroup* group, bool* passed) {
   *passed = false;
-  for (StateRow* row : group_.TypedRows()) {
+  for (StateRow* row : group->TypedRows()) {
     const bool text = row->form == RowForm::kText;
     const Fault fault = connection_.ExecuteWithText(
         text ? "SELECT $1::text" : "SELECT $1::text::jsonb", row->value);
@@ -402,28 +467,23 @@ Fault PostgresSink::PassOverBadValues(const Fault& refused, bool* passed) {
     host_.Log(SLUICE_LOG_WARN, Height(row->height) + ", store " + row->store + ", key " +
                                    Shown(row->key) + ": the value is no " +
                                    (text ? "text" : "jsonb") + "; passed over and recorded");
-    group_.PassOver(row, fault.text());
+    group->PassOver(row, fault.text());
     *passed = true;
   }
   return *passed ? Fault::None() : refused;
 }
 
-void PostgresSink::AckGroup() {
-  const GroupHeight last = group_.last();
-  group_.Clear();
-  host_.Ack(epoch_, last.attempt, 0, last.height, level_);
-}
-
 Status PostgresSink::Dropped(Fault fault, uint64_t height) {
+  const HeightGroup& failed = writing_.empty() ? group_ : writing_;
   // Which height of the group it is shows when each comes alone.
-  if (fault.code() == SLUICE_REJECT && group_.heights().size() > 1) {
-    single_through_ = group_.last().height;
+  if (fault.code() == SLUICE_REJECT && failed.heights().size() > 1) {
+    single_through_ = failed.last().height;
     fault = Fault::Retry(fault.text() + "; the heights of the group are written one by one");
   }
   const Status status = fault.status();
-  const bool others = !group_.empty() && group_.first().height < height;
-  const GroupHeight first = others ? group_.first() : GroupHeight();
-  group_.Clear();
+  const bool others = !failed.empty() && failed.first().height < height;
+  const GroupHeight first = others ? failed.first() : GroupHeight();
+  ClearGroups();
   // For the host, a height that is nacked has no call that could have been cancelled.
   const bool cancelled = status.code() == SLUICE_CANCELLED;
   if (others) {
@@ -434,12 +494,16 @@ Status PostgresSink::Dropped(Fault fault, uint64_t height) {
 }
 
 Status PostgresSink::Drain(std::chrono::nanoseconds deadline) {
+  const Clock::time_point until = Clock::now() + deadline;
+  if (write_.valid() && write_.wait_until(until) != std::future_status::ready) wakeup_.Raise();
+  if (Fault fault = EndWrite(); !fault.ok()) return Dropped(std::move(fault), UINT64_MAX);
   if (!attached_ || group_.empty()) return Status::Ok();
-  connection_.set_deadline(Clock::now() + deadline);
-  Fault fault = WriteOpenGroup();
+  connection_.set_deadline(until);
+  Fault fault = Write(&group_);
   connection_.set_deadline(Clock::time_point::max());
   if (!fault.ok()) return Dropped(std::move(fault), UINT64_MAX);
-  AckGroup();
+  Ack(group_);
+  Hold(&group_);
   return Status::Ok();
 }
 

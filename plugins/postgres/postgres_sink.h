@@ -11,11 +11,19 @@
 // deliver    collects heights into a group, writes it as one transaction; one ack follows it
 // clang-format on
 //
-// Threading: as the SDK says; no thread of its own. Cancel ends a wait for the server.
-// Ownership: one connection, closed by destruction.
+// While more heights wait, a group is written on a thread of its own and the next one is collected
+// meanwhile, which takes a good part of the time that the server needs. There is one transaction at
+// a time: a group is begun only once the one before it is known to be committed. Where that
+// failed, all later heights are dropped with it.
+//
+// Threading: as the SDK says. While writing_ holds heights, it, the connection, position_ and
+// state_columns_ are the writing thread's; EndWrite, which waits for it, gives them back. Cancel
+// ends a wait for the server on either thread.
+// Ownership: one connection, closed by destruction, which waits for the thread.
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <sluice/plugin.hpp>
 #include <string>
@@ -34,6 +42,9 @@ namespace sluice_postgres {
 class PostgresSink {
  public:
   explicit PostgresSink(sluice::sdk::Host host);
+  ~PostgresSink();
+  PostgresSink(const PostgresSink&) = delete;
+  PostgresSink& operator=(const PostgresSink&) = delete;
 
   sluice::sdk::Status Start(const sluice::sdk::StartArgs& args, sluice::sdk::StartResult* result);
   sluice::sdk::Status Resume(sluice::sdk::Position* position);
@@ -69,14 +80,27 @@ class PostgresSink {
   sluice::sdk::Status DeliverAgain(const sluice::sdk::Batch& batch);
   sluice::sdk::Status EndGroup(const sluice::sdk::Batch& batch);
   bool WaitsForMore(const sluice::sdk::Batch& batch) const;
-  Fault WriteOpenGroup();
-  Fault WriteOnce();
-  // After a transaction that the guard row did not let in.
-  Fault AskAfterMiss();
+  // Whether the open group can be written while the next one is collected.
+  bool WritesBehind(const sluice::sdk::Batch& batch) const;
+  // Hands the open group to the writing thread, which acks it.
+  void BeginWrite();
+  // Waits for the writing thread, if there is one, and says what became of its group; that is then
+  // held, or, after a fault, still in writing_.
+  Fault EndWrite();
+  bool WriteUnderWay() const;
+  // The three that run on the writing thread, too.
+  Fault Write(HeightGroup* group);
+  Fault WriteOnce(const HeightGroup& group);
   // Finds the values that the server cannot take, and passes them over if that is wanted.
-  Fault PassOverBadValues(const Fault& refused, bool* passed);
-  void AckGroup();
-  // The status answers for `height`; heights of the group before it are nacked from the first on.
+  Fault PassOverBadValues(const Fault& refused, HeightGroup* group, bool* passed);
+  // After a transaction that the guard row did not let in.
+  Fault AskAfterMiss(uint64_t first);
+  // The sink stands at the end of the group, which is forgotten.
+  void Hold(HeightGroup* group);
+  void Ack(const HeightGroup& group) const;
+  void ClearGroups();
+  // The status answers for `height`; heights that were taken before it are nacked from the first
+  // on. Neither group holds any then.
   sluice::sdk::Status Dropped(Fault fault, uint64_t height);
 
   const sluice::sdk::Host host_;
@@ -94,7 +118,9 @@ class PostgresSink {
 
   // Where the sink stands, as the guard row said last.
   GuardRow position_;
-  HeightGroup group_{settings_, key_};
+  HeightGroup group_{settings_, key_};    // is collected
+  HeightGroup writing_{settings_, key_};  // is being written; its heights come before group_'s
+  std::future<Fault> write_;              // what becomes of writing_
   uint64_t single_through_ = 0;  // heights up to it are written alone, to find the one at fault
 };
 

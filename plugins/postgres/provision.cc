@@ -98,7 +98,9 @@ std::string ProvisionScript(const Settings& settings, const std::vector<Table>& 
   for (const Table& table : tables) {
     sql += CreateTableSql(settings, table) + "\n";
     for (const Column& column : table.columns) {
-      if (column.by_setting) sql += AddColumnSql(settings, table, column) + "\n";
+      if (column.by_setting || !column.fallback.empty()) {
+        sql += AddColumnSql(settings, table, column) + "\n";
+      }
     }
     names += (names.empty() ? "" : ", ") + Qualified(settings, table.name);
   }
@@ -144,10 +146,11 @@ Fault Provision(const Settings& settings, const std::vector<Table>& tables,
   if (settings.create) return Create(settings, tables, connection);
   std::string sql;
   for (const std::string& statement : plan.statements) sql += " " + statement;
-  return Fault::Operator(connection->name() +
-                         ": tables of the sink are missing, and create = false (`sluice sink "
-                         "provision NAME --print` gives a script): let an administrator run:" +
-                         sql);
+  return Fault::Operator(
+      connection->name() +
+      ": tables of the sink, or columns, are missing, and create = false (`sluice sink "
+      "provision NAME --print` gives a script): let an administrator run:" +
+      sql);
 }
 
 }  // namespace sluice_postgres

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,8 +113,7 @@ struct HeldChange {
   std::string store, key, value, old_value;
 };
 
-// One row a change, and one, with NULLs, for a height without any; the height's own columns stand
-// in each of its rows.
+// One row a height and one a change, those of a height side by side.
 class ChangesCursor : public ReadbackCursor {
  public:
   // `difference`: the query that compares the state with the changes, or empty.
@@ -128,32 +128,39 @@ class ChangesCursor : public ReadbackCursor {
   Status Next(ReadbackItem* item) override {
     item->kind = SLUICE_READBACK_END;
     if (!has_row_) return CheckState().status();
-    const HeightRow height = row_;
+    const uint64_t at = row_height_;
+    std::optional<HeightRow> height;
     changes_.clear();
-    while (has_row_ && row_.height == height.height) {
-      if (row_.has_change) changes_.push_back(std::move(change_));
+    while (has_row_ && row_height_ == at) {
+      if (row_) {
+        height = row_;
+      } else {
+        changes_.push_back(std::move(change_));
+      }
       if (Fault fault = Advance(); !fault.ok()) return fault.status();
     }
-    if (changes_.size() != height.change_count) {
-      return Status::Fatal(reading_.name() + ": height " + std::to_string(height.height) + " has " +
+    if (!height || changes_.size() != height->change_count) {
+      return Status::Fatal(reading_.name() + ": height " + std::to_string(at) + " has " +
                            std::to_string(changes_.size()) + " changes, and " +
-                           std::to_string(height.change_count) + " were written");
+                           (height ? std::to_string(height->change_count) + " were written"
+                                   : "no row in sluice_heights"));
     }
+    // As they mostly are already.
+    std::sort(changes_.begin(), changes_.end(),
+              [](const HeldChange& a, const HeldChange& b) { return a.sequence < b.sequence; });
     item->kind = SLUICE_READBACK_HEIGHT;
-    item->flags = height.filtered ? SLUICE_BATCH_FILTERED : 0;
-    item->height = height.height;
-    item->digest = height.digest;
+    item->flags = height->filtered ? SLUICE_BATCH_FILTERED : 0;
+    item->height = at;
+    item->digest = height->digest;
     sluice::sdk::GiveChanges(changes_, &given_, item);
     return Status::Ok();
   }
 
  private:
   struct HeightRow {
-    uint64_t height = 0;
     sluice_digest digest{};
     bool filtered = false;
     uint64_t change_count = 0;
-    bool has_change = false;
   };
 
   // Both tables are there for readers, so both are checked: the state within the server, which has
@@ -162,8 +169,7 @@ class ChangesCursor : public ReadbackCursor {
     const std::string sql = std::exchange(difference_, {});
     if (sql.empty()) return {};
     PgResult result;
-    Fault fault = reading_.connection()->Execute(
-        "SET LOCAL enable_sort = on; SET LOCAL enable_hashjoin = on; " + sql, &result);
+    Fault fault = reading_.connection()->Execute("SET LOCAL enable_sort = on; " + sql, &result);
     if (!fault.ok()) return fault.WithContext("comparing the state with the changes");
     if (Field(result, 0, 0) == "0") return {};
     return Fault::Broken(reading_.name() + ": the state table is not what the changes give: " +
@@ -177,37 +183,49 @@ class ChangesCursor : public ReadbackCursor {
     CopyRow row;
     Fault fault;
     if (!reading_.Next(&row, &fault)) return fault;
-    row_.height = static_cast<uint64_t>(row.TakeInt64());
-    const std::string_view digest = row.TakeBytes();
-    row_.filtered = row.TakeBool();
-    row_.change_count = static_cast<uint64_t>(row.TakeInt32());
-    bool is_null = false;
-    const bool whole = digest.size() == sizeof(row_.digest.bytes);
-    if (whole) std::memcpy(row_.digest.bytes, digest.data(), digest.size());
-    row_.has_change = row.TakeBool();
-    change_ = HeldChange();
-    if (row_.has_change) {
-      change_.sequence = static_cast<uint32_t>(row.TakeInt32());
-      change_.transaction = static_cast<uint32_t>(row.TakeInt32());
-      change_.is_delete = row.TakeBytes() == "delete";
-      change_.store = row.TakeBytes();
-      change_.key = row.TakeBytes();
-      change_.value = row.TakeBytes(&is_null);
-      change_.old_value = row.TakeBytes(&is_null);
-      change_.has_old_value = !is_null;
-    }
-    if (!row.ok() || !whole) {
-      return Fault::Broken(reading_.name() + ": height " + std::to_string(row_.height) +
+    row_height_ = static_cast<uint64_t>(row.TakeInt64());
+    bool is_change = false;
+    const std::string_view digest = row.TakeBytes(&is_change);
+    const bool taken = is_change ? TakeChange(&row) : TakeHeight(digest, &row);
+    if (!taken || !row.ok()) {
+      return Fault::Broken(reading_.name() + ": height " + std::to_string(row_height_) +
                            " has a row that this sink did not write");
     }
     has_row_ = true;
     return {};
   }
 
+  bool TakeHeight(std::string_view digest, CopyRow* row) {
+    row_.emplace();
+    if (digest.size() != sizeof(row_->digest.bytes)) return false;
+    std::memcpy(row_->digest.bytes, digest.data(), digest.size());
+    row_->filtered = row->TakeBool();
+    row_->change_count = static_cast<uint64_t>(row->TakeInt32());
+    return true;
+  }
+
+  bool TakeChange(CopyRow* row) {
+    row_.reset();
+    change_ = HeldChange();
+    bool is_null = false;
+    row->TakeBytes(&is_null);  // filtered
+    row->TakeBytes(&is_null);  // count of changes
+    change_.sequence = static_cast<uint32_t>(row->TakeInt32());
+    change_.transaction = static_cast<uint32_t>(row->TakeInt32());
+    change_.is_delete = row->TakeBytes() == "delete";
+    change_.store = row->TakeBytes();
+    change_.key = row->TakeBytes();
+    change_.value = row->TakeBytes(&is_null);
+    change_.old_value = row->TakeBytes(&is_null);
+    change_.has_old_value = !is_null;
+    return true;
+  }
+
   Reading reading_;
   std::string difference_;
   bool has_row_ = false;
-  HeightRow row_;
+  uint64_t row_height_ = 0;
+  std::optional<HeightRow> row_;  // none where the row is a change
   HeldChange change_;
   std::vector<HeldChange> changes_;
   std::vector<sluice_change> given_;
@@ -252,11 +270,11 @@ Fault Open(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
   auto connection = std::make_unique<Connection>(wakeup, nullptr);
   if (Fault fault = connection->Open(settings.conninfo, "sluice verify"); !fault.ok()) return fault;
   // One snapshot for position and rows. Rows come in the order of an index, not of a sort that
-  // would write all of them to the server's disk first; and heights and changes are merged, not
-  // the changes read again for each height, which a planner without statistics takes for cheap.
+  // would write all of them to the server's disk first. A planner without statistics takes each
+  // table for one row, and so a loop over all of one for each row of the other for cheap.
   Fault fault = connection->Execute(
       "SET search_path = pg_catalog; SET standard_conforming_strings = on; SET jit = off;"
-      " SET enable_hashjoin = off; SET enable_sort = off; SET enable_nestloop = off;"
+      " SET enable_sort = off; SET enable_nestloop = off;"
       " SET statement_timeout = 0;"
       " SET idle_in_transaction_session_timeout = 0;"
       " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");

@@ -8,15 +8,22 @@
 
 namespace sluice_postgres {
 
+// Each part is ordered by itself, so that its index serves, and the planner merges the two: with
+// enable_sort off it has no cheaper way, whatever it believes of the tables. A join would not do:
+// without statistics it is taken for a loop over all changes a height.
 std::string ChangesSelect(const Settings& settings, const SinkKey& key, uint64_t first,
                           uint64_t last) {
   const uint64_t last_bigint = std::min<uint64_t>(last, INT64_MAX);
-  return "SELECT h.height, h.digest, h.filtered, h.changes, c.seq IS NOT NULL, c.seq, c.tx, c.op,"
-         " c.store, c.key, c.value, c.old_value FROM " +
-         HeightsTable(settings) + " AS h LEFT JOIN " + ChangesTable(settings) +
-         " AS c ON c.stream = h.stream AND c.sink = h.sink AND c.height = h.height WHERE " +
-         key.Where("h.") + " AND h.height BETWEEN " + std::to_string(first) + " AND " +
-         std::to_string(last_bigint) + " ORDER BY h.height, c.seq";
+  const std::string rows = " WHERE " + key.Where() + " AND height BETWEEN " +
+                           std::to_string(first) + " AND " + std::to_string(last_bigint) +
+                           " ORDER BY height";
+  return "(SELECT height, NULL::bytea, NULL::boolean, NULL::integer, seq, tx, op, store, key, "
+         "value,"
+         " old_value FROM " +
+         ChangesTable(settings) + rows +
+         ", seq) UNION ALL (SELECT height, digest, filtered, changes, NULL, NULL, NULL, NULL, NULL,"
+         " NULL, NULL FROM " +
+         HeightsTable(settings) + rows + ") ORDER BY height";
 }
 
 std::string StateSelect(const Settings& settings, const SinkKey& key,

@@ -12,11 +12,12 @@
 
 namespace sluice_postgres {
 
-inline constexpr uint16_t kChangesSelectFields = 12;
+inline constexpr uint16_t kChangesSelectFields = 11;
 inline constexpr uint16_t kStateSelectFields = 3;
 
-// height, digest, filtered, count of changes, whether a change follows, then that change: one row a
-// change, and one for a height without any; in order.
+// height, then digest, filtered, count of changes of a row of the heights, then seq, tx, op, store,
+// key, value, old_value of a row of the changes; what belongs to the other kind is NULL. In the
+// order of heights; the rows of one height come in any order.
 std::string ChangesSelect(const Settings& settings, const SinkKey& key, uint64_t first,
                           uint64_t last);
 

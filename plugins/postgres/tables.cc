@@ -137,6 +137,7 @@ std::string Keeps(const Settings& settings) {
 }
 
 bool HeldKeeps(std::string_view held, const Settings& settings) {
+  if (held.empty()) return true;
   const std::string wanted = Keeps(settings);
   std::string_view left = wanted;
   while (!left.empty()) {

@@ -61,7 +61,8 @@ std::string StateTable(const Settings& settings, std::string_view store);
 // Which tables a sink with these settings fills, as the guard row notes it: a table that is
 // switched on later would lack what came before.
 std::string Keeps(const Settings& settings);
-// Whether a sink that was filling `held` has filled all that the settings ask for.
+// Whether a sink that was filling `held` has filled all that the settings ask for. Empty: a row
+// that is older than this column, of which nothing can be said.
 bool HeldKeeps(std::string_view held, const Settings& settings);
 
 std::string CreateSchemaSql(const Settings& settings);

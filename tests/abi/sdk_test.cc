@@ -192,6 +192,11 @@ TEST(PluginSdk, PlanGoesToTheHostOnlyWhereItWasMade) {
   args.deadline_nanos = 1;
   EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_OK);
   EXPECT_THAT(written, ElementsAre("CREATE"));
+  // A host whose struct ends before `write` has nothing that could be called.
+  plan.struct_size = offsetof(sluice_plan, write);
+  EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_UNSUPPORTED);
+  EXPECT_EQ(host.text, "the host gave nothing to write a plan with");
+  EXPECT_EQ(written.size(), 1u);
   args.settings = Text("");
   EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_OK);
   EXPECT_EQ(written.size(), 1u) << "nothing to do needs no text";

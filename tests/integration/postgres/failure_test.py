@@ -58,6 +58,28 @@ class Failures(ServerTest):
         self.finish(home, process, 200)
         self.assertEqual(proxy.cut_count, {"after": 9, "before": 6})
 
+    def test_a_group_that_fails_takes_the_one_behind_it_along(self):
+        home = self.home({"batch_blocks": 4}, window=64)
+        self.replayed(home, blocks(1, 20))
+        # Two transactions fail, at their end, while the heights after them are collected.
+        self.server.sql(
+            "CREATE SEQUENCE sluice.tries;"
+            " CREATE FUNCTION sluice.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " IF new.height = 42 AND nextval('sluice.tries') < 3 THEN"
+            " RAISE EXCEPTION 'refused by a test' USING ERRCODE = '40001'; END IF;"
+            " RETURN new; END $$;"
+            " CREATE TRIGGER refuse BEFORE INSERT ON sluice.sluice_heights"
+            " FOR EACH ROW EXECUTE FUNCTION sluice.refuse()")
+        self.finish(home, self.begin(home, blocks(1, 120)), 120)
+        self.assertEqual(self.server.value("SELECT last_value FROM sluice.tries"), "3")
+        # Transactions are in the order of their heights, and mostly hold several.
+        self.assertEqual(self.server.sql(
+            "SELECT height FROM (SELECT height, xmin::text::bigint AS written,"
+            " lag(xmin::text::bigint) OVER (ORDER BY height) AS before FROM sluice.sluice_heights)"
+            " AS heights WHERE written < before"), [])
+        self.assertLess(int(self.server.value("SELECT count(DISTINCT xmin::text) FROM"
+                                              " sluice.sluice_heights WHERE height > 20")), 80)
+
     def test_backends_that_are_terminated(self):
         home = self.home()
         process = self.begin(home, blocks(1, 600))
@@ -90,8 +112,10 @@ class Failures(ServerTest):
         process = self.begin(home, blocks(1, 600))
         wait_until("progress", lambda: self.height() > 50)
         self.server.pause()
-        wait_until("a new instance waits", lambda: "repairing" in home.log())
-        self.server.go_on()
+        try:
+            wait_until("a new instance waits", lambda: "repairing" in home.log())
+        finally:
+            self.server.go_on()
         self.finish(home, process, 600)
 
     def kill(self, what, process):
@@ -108,7 +132,8 @@ class Failures(ServerTest):
     def test_kills_at_random(self):
         print(f"seed {SEED}, {KILLS} kills", flush=True)
         dice = random.Random(SEED)
-        home = self.home({"batch_blocks": 16})
+        # Small groups, and enough heights for a group to be written while the next is collected.
+        home = self.home({"batch_blocks": 4}, window=64)
         last = 0
         process = None
         killed = {"node": 0, "server": 0, "connection": 0}

@@ -24,6 +24,7 @@ names = ["main", "orders"]
 kind = "replay"
 [commit]
 policy = "all"
+window = {window}
 recover_timeout = "60s"
 ack_timeout = "{ack_timeout}"
 level = "{level}"
@@ -56,13 +57,14 @@ def blocks(first, last, changes=3):
 
 
 class PostgresHome(Home):
-    """`settings` are the sink's, besides conninfo."""
+    """`settings` are the sink's, besides conninfo. `window`: how many heights may wait for it."""
 
     def __init__(self, server, settings=None, sink="", stores="", level="durable",
-                 ack_timeout="10s", conninfo=None):
+                 ack_timeout="10s", conninfo=None, window=8):
         super().__init__(None)
         self.server = server
-        self.text = {"sink": sink, "stores": stores, "level": level, "ack_timeout": ack_timeout}
+        self.text = {"sink": sink, "stores": stores, "level": level, "ack_timeout": ack_timeout,
+                     "window": window}
         self.conninfo = server.conninfo() if conninfo is None else conninfo
         self.set(settings or {})
 

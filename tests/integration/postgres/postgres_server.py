@@ -164,12 +164,10 @@ class PostgresServer:
         pid = self.pid()
         if pid is None:
             return
+        self._signal(pid, signal.SIGSTOP)  # so that it starts no others
         children = self.children()
         for process in (pid, *children):
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self._signal(process, signal.SIGKILL)
         self._wait_gone(pid, *children)
         # Where nobody collects the dead process, its number is taken, and a start would believe it
         # alive.
@@ -189,12 +187,21 @@ class PostgresServer:
             time.sleep(0.01)  # looks again; nothing is timed by it
 
     def pause(self):
-        for process in (*self.children(), self.pid()):
-            os.kill(process, signal.SIGSTOP)
+        # First what would start others. A connection may still end by itself.
+        self._signal(self.pid(), signal.SIGSTOP)
+        for process in self.children():
+            self._signal(process, signal.SIGSTOP)
 
     def go_on(self):
-        for process in (self.pid(), *self.children()):
-            os.kill(process, signal.SIGCONT)
+        for process in (*self.children(), self.pid()):
+            self._signal(process, signal.SIGCONT)
+
+    @staticmethod
+    def _signal(process, number):
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass
 
     def restart(self):
         self.stop()

@@ -76,6 +76,24 @@ class Provision(ServerTest):
         self.assertEqual(self.server.sql("SELECT value_jsonb FROM sluice.state ORDER BY key"),
                          [["<null>"], ['{"qty": 4}']])
 
+    def test_a_position_that_is_older_than_some_columns(self):
+        drop = ("ALTER TABLE sluice.sluice_position DROP COLUMN filtered, DROP COLUMN keeps,"
+                " DROP COLUMN base_height")
+        home = self.home()
+        self.replayed(home, blocks(1, 20))
+        self.server.sql(drop)
+        self.replayed(home, blocks(1, 40))
+        self.assert_equal(home)
+        self.assertEqual(
+            self.server.sql("SELECT base_height, filtered, keeps FROM sluice.sluice_position"),
+            [["0", "f", "changes=changes;state=state;"]])
+        # Where an administrator creates, the same script adds them.
+        self.server.sql(drop)
+        home.set({"create": False})
+        self.administrate(self.script(home))
+        self.replayed(home, blocks(1, 60))
+        self.assert_equal(home)
+
     def test_no_server_is_needed(self):
         home = self.writers()
         with_server = self.script(home)

@@ -3,7 +3,7 @@
 
 import unittest
 
-from postgres_home import ServerTest, block, blocks, delete_op, set_op
+from postgres_home import ServerTest, block, blocks, delete_op, set_op, wait_until
 
 
 class Stream(ServerTest):
@@ -59,6 +59,29 @@ class Stream(ServerTest):
         outcome = home.verify()
         self.assertEqual(outcome.code, 1, outcome)
         self.assertIn("height 33 has", outcome.err)
+
+    def test_verify_finds_changes_of_a_height_that_is_gone(self):
+        home = self.home({"state": False})
+        self.replayed(home, blocks(1, 30))
+        self.server.sql("DELETE FROM sluice.sluice_heights WHERE height = 12")
+        outcome = home.verify()
+        self.assertEqual(outcome.code, 1, outcome)
+        self.assertIn("height 12 has 5 changes, and no row in sluice_heights", outcome.err)
+
+    def test_verify_reads_each_change_twice_whatever_the_server_knows_of_its_tables(self):
+        # Autovacuum is off, so nothing was ever counted.
+        home = self.home()
+        self.replayed(home, blocks(1, 1000))
+
+        def fetched():
+            return int(self.server.value("SELECT idx_tup_fetch + seq_tup_read FROM"
+                                         " pg_stat_user_tables WHERE relname = 'changes'"))
+        count = int(self.server.value("SELECT count(*) FROM sluice.changes"))
+        before = fetched()
+        self.assert_equal(home)
+        # Counted when the connection ends; one reading for the changes, one to compare the state.
+        wait_until("the server has counted", lambda: fetched() >= before + count)
+        self.assertLess(fetched() - before, 3 * count)
 
     def test_verify_compares_the_two_where_both_are_kept(self):
         home = self.home()

@@ -68,6 +68,24 @@ TEST(Provision, AColumnThatMayBeEmptyIsAdded) {
   EXPECT_EQ(plan.wrong, "table \"sluice\".\"state\", column \"value\" is missing");
 }
 
+TEST(Provision, APositionTableThatIsOlderThanSomeColumnsGetsThem) {
+  const Settings settings;
+  FoundTables found = Holding(FixedTables(settings));
+  for (const char* column : {"base_height", "filtered", "keeps"}) {
+    found["sluice_position"].erase(column);
+  }
+  const ProvisionPlan plan = PlanProvision(settings, FixedTables(settings), true, found);
+  EXPECT_THAT(plan.statements,
+              ::testing::ElementsAre(EndsWith("\"base_height\" bigint NOT NULL DEFAULT 0;"),
+                                     EndsWith("\"filtered\" boolean NOT NULL DEFAULT false;"),
+                                     EndsWith("\"keeps\" text NOT NULL DEFAULT '';")));
+  EXPECT_EQ(plan.wrong, "");
+  for (const std::string& statement : plan.statements) {
+    EXPECT_THAT(ProvisionScript(settings, FixedTables(settings), {"demo", "pg"}, "writer"),
+                HasSubstr(statement));
+  }
+}
+
 TEST(Provision, ScriptMakesAllAndGrantsToTheRole) {
   Settings settings;
   settings.value_as["orders"] = ValueForm::kText;
