@@ -115,7 +115,10 @@ Properties ReaderProperties() {
           {"enable.partition.eof", "true"},
           // Topics of others are none of this sink's business to create.
           {"allow.auto.create.topics", "false"},
-          {"auto.offset.reset", "error"}};
+          {"auto.offset.reset", "error"},
+          // At the end of a topic a broker holds a fetch for this long, and whatever else is asked
+          // through the same connection waits behind it: by default half a second each time.
+          {"fetch.wait.max.ms", "10"}};
 }
 
 Status SettledOffsets(Client* consumer, Client* uncommitted, const std::string& topic,

@@ -15,6 +15,8 @@ namespace {
 constexpr uint64_t kRecordOverhead = 64 * 1024;
 // Of the admin API.
 constexpr int kRequestMs = 5000;
+// A broker that is one of several may refuse what the others take; so often, it is not that.
+constexpr int kRefusals = 3;
 
 struct DestroyMetadata {
   void operator()(const struct rd_kafka_metadata* metadata) const {
@@ -112,7 +114,10 @@ TopicPlan PlanDataTopic(const Settings& settings, const std::string& name,
   plan.partitions = settings.layout == Layout::kBlocks ? 1 : settings.partitions;
   plan.replication = settings.replication;
   plan.config.emplace_back("cleanup.policy", settings.cleanup_policy);
-  if (settings.cleanup_policy == "delete") plan.config.emplace_back("retention.ms", "-1");
+  if (settings.cleanup_policy == "delete") {
+    plan.config.emplace_back("retention.ms", "-1");
+    plan.config.emplace_back("retention.bytes", "-1");  // whatever the cluster's default is
+  }
   plan.config.emplace_back("max.message.bytes",
                            std::to_string(max_message_bytes + kRecordOverhead));
   return plan;
@@ -137,7 +142,10 @@ Status CountPartitions(Client* consumer, const std::string& topic, const CallLim
   rd_kafka_topic_t* handle = consumer->Topic(topic);
   if (handle == nullptr) return Status::Invalid("topic " + topic + ": librdkafka refuses the name");
   std::string why;
+  const int refusals_before = consumer->refusals();
   while (!limit.over()) {
+    // Only people can mend that: they are told at once.
+    if (consumer->refusals() - refusals_before >= kRefusals) break;
     const struct rd_kafka_metadata* raw = nullptr;
     const rd_kafka_resp_err_t code =
         rd_kafka_metadata(consumer->raw(), 0, handle, &raw, limit.SliceMs());
@@ -193,6 +201,7 @@ Status EnsureTopic(Client* consumer, const Settings& settings, const TopicPlan& 
     bool again = false;
     status = ResultOf(event.get(), plan, &again);
     if (status.ok() || !again) break;
+    consumer->Poll(limit.SliceMs());  // some of these errors come at once
   } while (!limit.over());
   if (!status.ok()) return status;
   // Created is not yet known everywhere: wait until it is seen.
