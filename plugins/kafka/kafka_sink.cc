@@ -7,6 +7,7 @@
 
 #include "kafka/position_topic.h"
 #include "kafka/readback.h"
+#include "kafka/record_decoder.h"
 #include "kafka/topic_content.h"
 #include "kafka/topics.h"
 
@@ -147,8 +148,18 @@ Status KafkaSink::CheckTopicsAreThere(const std::optional<Position>& stored,
 
 Status KafkaSink::CheckUnwritten(const std::string& topic, const CallLimit& limit) {
   if (!all_topics_are_listed_ || committed_.topics.count(topic) != 0) return Status::Ok();
+  // Without transactions records come before the position that lists their topic: those that are
+  // above it may be the sink's own.
+  IsOwn own;
+  if (!settings_.transactions && committed_.epoch != 0) {
+    own = [this](const rd_kafka_message_t& message) {
+      StoredRecord record;
+      return ReadRecord(message, settings_.layout, &record).empty() && record.stream == stream_ &&
+             record.height > committed_.height;
+    };
+  }
   bool holds = false;
-  Status status = HoldsRecords(consumer_.get(), topic, limit, &holds);
+  Status status = HoldsRecords(consumer_.get(), topic, own, limit, &holds);
   if (!status.ok() || !holds) return status;
   return Status::Invalid(
       "topic " + topic + " holds records, but there is no position of this sink, key " + key() +
@@ -181,10 +192,8 @@ Status KafkaSink::Resume(sluice::sdk::Position* position) {
   if (!status.ok()) return status;
   committed_ = stored.value_or(Position());
   ClearGroup();
-  // Without transactions records come before the position that lists their topic, and after a gap
-  // the list begins anew.
-  all_topics_are_listed_ =
-      !stored || (stored->stream == stream_ && settings_.transactions && stored->base == 0);
+  // After a gap the list begins anew.
+  all_topics_are_listed_ = !stored || (stored->stream == stream_ && stored->base == 0);
   // Not sooner: before it is initialised a commit may be under way, seen in one topic only.
   if (!settings_.topic_per_store()) {
     status = CheckUnwritten(settings_.topic, Limit(kPositionTimeout));
