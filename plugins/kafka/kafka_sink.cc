@@ -64,6 +64,7 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
   const CallLimit limit = Limit(args.deadline() * 4 / 5);
   // The producer first: librdkafka checks the settings with it, without any broker.
   Status status = Producer::Open(settings_, key(), host_, &producer_);
+  if (status.ok()) status = CheckLinger();
   if (status.ok()) {
     status = Client::Open(RD_KAFKA_CONSUMER, settings_, {}, ReaderProperties(), host_, nullptr,
                           &consumer_);
@@ -96,10 +97,22 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
   return Status::Ok();
 }
 
+Status KafkaSink::CheckLinger() const {
+  const std::chrono::milliseconds longest = producer_->client()->transaction_timeout() / 2;
+  if (!settings_.transactions || settings_.linger <= longest) return Status::Ok();
+  return Status::Invalid("setting linger: more than " + std::to_string(longest.count()) +
+                         " ms, half of what the broker lets a transaction take; lower it, or raise "
+                         "producer.transaction.timeout.ms");
+}
+
 Status KafkaSink::CheckEpoch(const std::optional<Position>& stored) const {
   if (!stored || stored->stream != stream_ || stored->epoch < epoch_) return Status::Ok();
+  return OlderThan(*stored);
+}
+
+Status KafkaSink::OlderThan(const Position& stored) const {
   return Status::Fenced("position topic " + settings_.position_topic + " holds epoch " +
-                        std::to_string(stored->epoch) + ", this start has epoch " +
+                        std::to_string(stored.epoch) + ", this start has epoch " +
                         std::to_string(epoch_) +
                         "; a newer start of the node, or another node, writes here; nothing was "
                         "changed");
@@ -172,16 +185,15 @@ Status KafkaSink::PrepareTopics(const CallLimit& limit) {
   Status status = EnsureTopic(consumer_.get(), settings_, PlanPositionTopic(settings_), limit);
   if (status.ok()) status = CheckCompacted(consumer_.get(), settings_.position_topic, limit);
   if (!status.ok() || settings_.topic_per_store()) return status;
-  return EnsureDataTopic(settings_.topic, limit);
+  status = EnsureDataTopic(settings_.topic, limit);
+  if (status.ok()) known_topics_.insert(settings_.topic);
+  return status;
 }
 
 Status KafkaSink::EnsureDataTopic(const std::string& topic, const CallLimit& limit) {
-  if (known_topics_.count(topic) != 0) return Status::Ok();
-  Status status =
-      EnsureTopic(consumer_.get(), settings_,
-                  PlanDataTopic(settings_, topic, producer_->client()->max_message_bytes()), limit);
-  if (status.ok()) known_topics_.insert(topic);
-  return status;
+  return EnsureTopic(consumer_.get(), settings_,
+                     PlanDataTopic(settings_, topic, producer_->client()->max_message_bytes()),
+                     limit);
 }
 
 Status KafkaSink::Resume(sluice::sdk::Position* position) {
@@ -190,6 +202,8 @@ Status KafkaSink::Resume(sluice::sdk::Position* position) {
   Status status = ReadPosition(consumer_.get(), producer_->client(), settings_.position_topic,
                                key(), ReadThrough::kEnd, Limit(kPositionTimeout), &stored);
   if (!status.ok()) return status;
+  // Committed between the two readings, or by somebody whom the first one could not see.
+  if (stored && stored->stream == stream_ && stored->epoch > epoch_) return OlderThan(*stored);
   committed_ = stored.value_or(Position());
   ClearGroup();
   // After a gap the list begins anew.
@@ -348,9 +362,12 @@ Status KafkaSink::AddRecord(const Record& record, const CallLimit& limit) {
     last_store_ = record.store;
     last_topic_ = TopicOf(settings_, record.store);
     if (known_topics_.count(last_topic_) == 0) {
-      if (Status status = CheckUnwritten(last_topic_, limit); !status.ok()) return status;
+      // In this order: a broker may not know of a topic yet that is there.
+      Status status = EnsureDataTopic(last_topic_, limit);
+      if (status.ok()) status = CheckUnwritten(last_topic_, limit);
+      if (!status.ok()) return status;
+      known_topics_.insert(last_topic_);
     }
-    if (Status status = EnsureDataTopic(last_topic_, limit); !status.ok()) return status;
     group_.topics.insert(last_topic_);
   }
   group_bytes_ += record.key.size() + (record.value ? record.value->size() : 0);

@@ -140,7 +140,12 @@ Status ReadPosition(Client* consumer, Client* uncommitted, const std::string& to
   position->reset();
   int partitions = 0;
   Status status = CountPartitions(consumer, topic, limit, &partitions);
-  if (!status.ok() || partitions == 0) return status;
+  if (!status.ok()) return status;
+  if (partitions == 0) {
+    // A broker that has just come up may not know of it yet, and "no position" would begin anew.
+    if (through != ReadThrough::kEnd) return Status::Ok();
+    return Unreadable(topic, "the broker that was asked does not know it");
+  }
   int64_t low = 0;
   int64_t end = 0;
   if (through == ReadThrough::kSettled) {

@@ -2,7 +2,9 @@
 #include "kafka/topics.h"
 
 #include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace sluice_kafka {
@@ -15,8 +17,8 @@ namespace {
 constexpr uint64_t kRecordOverhead = 64 * 1024;
 // Of the admin API.
 constexpr int kRequestMs = 5000;
-// A broker that is one of several may refuse what the others take; so often, it is not that.
-constexpr int kRefusals = 3;
+// One broker of several may refuse credentials that the others take: they are given this long.
+constexpr std::chrono::seconds kRefusedTime{2};
 
 struct DestroyMetadata {
   void operator()(const struct rd_kafka_metadata* metadata) const {
@@ -143,9 +145,11 @@ Status CountPartitions(Client* consumer, const std::string& topic, const CallLim
   if (handle == nullptr) return Status::Invalid("topic " + topic + ": librdkafka refuses the name");
   std::string why;
   const int refusals_before = consumer->refusals();
+  std::optional<CallLimit> refused;
   while (!limit.over()) {
-    // Only people can mend that: they are told at once.
-    if (consumer->refusals() - refusals_before >= kRefusals) break;
+    // Only people can mend that: they are told soon.
+    if (refused && refused->over()) break;
+    if (!refused && consumer->refusals() > refusals_before) refused.emplace(kRefusedTime, nullptr);
     const struct rd_kafka_metadata* raw = nullptr;
     const rd_kafka_resp_err_t code =
         rd_kafka_metadata(consumer->raw(), 0, handle, &raw, limit.SliceMs());
