@@ -20,6 +20,11 @@ struct DestroyConf {
 };
 using ConfPointer = std::unique_ptr<rd_kafka_conf_t, DestroyConf>;
 
+// Of every client. Where a broker is slow to come back, librdkafka would wait for up to 10 s.
+Properties CommonDefaults() {
+  return {{"reconnect.backoff.ms", "50"}, {"reconnect.backoff.max.ms", "500"}};
+}
+
 Status Set(rd_kafka_conf_t* conf, const std::string& name, const std::string& value) {
   std::array<char, 512> text{};
   const rd_kafka_conf_res_t result =
@@ -56,7 +61,8 @@ Status Client::Open(rd_kafka_type_t type, const Settings& settings, const Proper
                     const Properties& own, sluice::sdk::Host host, FailedRecord failed_record,
                     std::unique_ptr<Client>* out) {
   ConfPointer conf(rd_kafka_conf_new());
-  for (const Properties* part : {&defaults, &settings.properties, &own}) {
+  const Properties common = CommonDefaults();
+  for (const Properties* part : {&common, &defaults, &settings.properties, &own}) {
     if (Status status = SetAll(conf.get(), *part); !status.ok()) return status;
   }
   if (Status status = Set(conf.get(), "bootstrap.servers", settings.brokers); !status.ok()) {
@@ -103,8 +109,14 @@ void Client::OnLog(const rd_kafka_t* handle, int level, const char* facility, co
   self->host_.Log(LevelOf(level), std::string("librdkafka: ") + facility + ": " + text);
 }
 
-void Client::OnError(rd_kafka_t*, int, const char* reason, void* opaque) {
-  static_cast<Client*>(opaque)->trouble_ = ExplainTrouble(reason, rd_kafka_version());
+void Client::OnError(rd_kafka_t*, int code, const char* reason, void* opaque) {
+  auto* self = static_cast<Client*>(opaque);
+  if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
+    ++self->refusals_;
+  }
+  // That all brokers are down does not say why; what came before it does.
+  if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !self->trouble_.empty()) return;
+  self->trouble_ = ExplainTrouble(reason, rd_kafka_version());
 }
 
 void Client::OnReport(rd_kafka_t*, const rd_kafka_message_t* record, void* opaque) {

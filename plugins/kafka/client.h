@@ -37,8 +37,9 @@ class Client {
   // A document of librdkafka's statistics, while the client is polled.
   using StatisticsTaker = std::function<void(std::string_view json)>;
 
-  // `own`: the sink's properties; those of the settings come after the ones in `defaults` and
-  // before the ones in `own`. INVALID with librdkafka's text: a property it does not take.
+  // `own`: the sink's properties; those of the settings come after the ones in `defaults` (and
+  // those that every client has) and before the ones in `own`. INVALID with librdkafka's text: a
+  // property it does not take.
   static sluice::sdk::Status Open(rd_kafka_type_t type, const Settings& settings,
                                   const Properties& defaults, const Properties& own,
                                   sluice::sdk::Host host, FailedRecord failed_record,
@@ -57,6 +58,8 @@ class Client {
 
   // ": <what librdkafka said last about its brokers>", or nothing.
   std::string Trouble() const;
+  // How often a broker has refused the client's credentials, or the two could not agree on TLS.
+  int refusals() const { return refusals_; }
   // Bytes; the largest record that librdkafka itself lets through.
   uint64_t max_message_bytes() const { return max_message_bytes_; }
   std::chrono::milliseconds transaction_timeout() const { return transaction_timeout_; }
@@ -77,6 +80,7 @@ class Client {
   std::chrono::milliseconds transaction_timeout_{0};
   std::map<std::string, rd_kafka_topic_t*, std::less<>> topics_;
   std::string trouble_;
+  int refusals_ = 0;
   StatisticsTaker statistics_taker_;
 };
 

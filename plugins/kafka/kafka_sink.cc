@@ -7,6 +7,7 @@
 
 #include "kafka/position_topic.h"
 #include "kafka/readback.h"
+#include "kafka/record_decoder.h"
 #include "kafka/topic_content.h"
 #include "kafka/topics.h"
 
@@ -63,6 +64,7 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
   const CallLimit limit = Limit(args.deadline() * 4 / 5);
   // The producer first: librdkafka checks the settings with it, without any broker.
   Status status = Producer::Open(settings_, key(), host_, &producer_);
+  if (status.ok()) status = CheckLinger();
   if (status.ok()) {
     status = Client::Open(RD_KAFKA_CONSUMER, settings_, {}, ReaderProperties(), host_, nullptr,
                           &consumer_);
@@ -95,10 +97,22 @@ Status KafkaSink::Start(const StartArgs& args, StartResult* result) {
   return Status::Ok();
 }
 
+Status KafkaSink::CheckLinger() const {
+  const std::chrono::milliseconds longest = producer_->client()->transaction_timeout() / 2;
+  if (!settings_.transactions || settings_.linger <= longest) return Status::Ok();
+  return Status::Invalid("setting linger: more than " + std::to_string(longest.count()) +
+                         " ms, half of what the broker lets a transaction take; lower it, or raise "
+                         "producer.transaction.timeout.ms");
+}
+
 Status KafkaSink::CheckEpoch(const std::optional<Position>& stored) const {
   if (!stored || stored->stream != stream_ || stored->epoch < epoch_) return Status::Ok();
+  return OlderThan(*stored);
+}
+
+Status KafkaSink::OlderThan(const Position& stored) const {
   return Status::Fenced("position topic " + settings_.position_topic + " holds epoch " +
-                        std::to_string(stored->epoch) + ", this start has epoch " +
+                        std::to_string(stored.epoch) + ", this start has epoch " +
                         std::to_string(epoch_) +
                         "; a newer start of the node, or another node, writes here; nothing was "
                         "changed");
@@ -147,8 +161,18 @@ Status KafkaSink::CheckTopicsAreThere(const std::optional<Position>& stored,
 
 Status KafkaSink::CheckUnwritten(const std::string& topic, const CallLimit& limit) {
   if (!all_topics_are_listed_ || committed_.topics.count(topic) != 0) return Status::Ok();
+  // Without transactions records come before the position that lists their topic: those that are
+  // above it may be the sink's own.
+  IsOwn own;
+  if (!settings_.transactions && committed_.epoch != 0) {
+    own = [this](const rd_kafka_message_t& message) {
+      StoredRecord record;
+      return ReadRecord(message, settings_.layout, &record).empty() && record.stream == stream_ &&
+             record.height > committed_.height;
+    };
+  }
   bool holds = false;
-  Status status = HoldsRecords(consumer_.get(), topic, limit, &holds);
+  Status status = HoldsRecords(consumer_.get(), topic, own, limit, &holds);
   if (!status.ok() || !holds) return status;
   return Status::Invalid(
       "topic " + topic + " holds records, but there is no position of this sink, key " + key() +
@@ -161,16 +185,15 @@ Status KafkaSink::PrepareTopics(const CallLimit& limit) {
   Status status = EnsureTopic(consumer_.get(), settings_, PlanPositionTopic(settings_), limit);
   if (status.ok()) status = CheckCompacted(consumer_.get(), settings_.position_topic, limit);
   if (!status.ok() || settings_.topic_per_store()) return status;
-  return EnsureDataTopic(settings_.topic, limit);
+  status = EnsureDataTopic(settings_.topic, limit);
+  if (status.ok()) known_topics_.insert(settings_.topic);
+  return status;
 }
 
 Status KafkaSink::EnsureDataTopic(const std::string& topic, const CallLimit& limit) {
-  if (known_topics_.count(topic) != 0) return Status::Ok();
-  Status status =
-      EnsureTopic(consumer_.get(), settings_,
-                  PlanDataTopic(settings_, topic, producer_->client()->max_message_bytes()), limit);
-  if (status.ok()) known_topics_.insert(topic);
-  return status;
+  return EnsureTopic(consumer_.get(), settings_,
+                     PlanDataTopic(settings_, topic, producer_->client()->max_message_bytes()),
+                     limit);
 }
 
 Status KafkaSink::Resume(sluice::sdk::Position* position) {
@@ -179,12 +202,12 @@ Status KafkaSink::Resume(sluice::sdk::Position* position) {
   Status status = ReadPosition(consumer_.get(), producer_->client(), settings_.position_topic,
                                key(), ReadThrough::kEnd, Limit(kPositionTimeout), &stored);
   if (!status.ok()) return status;
+  // Committed between the two readings, or by somebody whom the first one could not see.
+  if (stored && stored->stream == stream_ && stored->epoch > epoch_) return OlderThan(*stored);
   committed_ = stored.value_or(Position());
   ClearGroup();
-  // Without transactions records come before the position that lists their topic, and after a gap
-  // the list begins anew.
-  all_topics_are_listed_ =
-      !stored || (stored->stream == stream_ && settings_.transactions && stored->base == 0);
+  // After a gap the list begins anew.
+  all_topics_are_listed_ = !stored || (stored->stream == stream_ && stored->base == 0);
   // Not sooner: before it is initialised a commit may be under way, seen in one topic only.
   if (!settings_.topic_per_store()) {
     status = CheckUnwritten(settings_.topic, Limit(kPositionTimeout));
@@ -339,9 +362,12 @@ Status KafkaSink::AddRecord(const Record& record, const CallLimit& limit) {
     last_store_ = record.store;
     last_topic_ = TopicOf(settings_, record.store);
     if (known_topics_.count(last_topic_) == 0) {
-      if (Status status = CheckUnwritten(last_topic_, limit); !status.ok()) return status;
+      // In this order: a broker may not know of a topic yet that is there.
+      Status status = EnsureDataTopic(last_topic_, limit);
+      if (status.ok()) status = CheckUnwritten(last_topic_, limit);
+      if (!status.ok()) return status;
+      known_topics_.insert(last_topic_);
     }
-    if (Status status = EnsureDataTopic(last_topic_, limit); !status.ok()) return status;
     group_.topics.insert(last_topic_);
   }
   group_bytes_ += record.key.size() + (record.value ? record.value->size() : 0);

@@ -66,7 +66,10 @@ class KafkaSink {
   CallLimit Limit(std::chrono::nanoseconds timeout) const { return {timeout, &cancelled_}; }
   std::string key() const { return PositionKey(stream_, sink_); }
 
+  // A transaction that waits for longer than the broker lets it would never be committed.
+  sluice::sdk::Status CheckLinger() const;
   sluice::sdk::Status CheckEpoch(const std::optional<Position>& stored) const;
+  sluice::sdk::Status OlderThan(const Position& stored) const;
   // How records are written; of a position all that the settings decide.
   Position Shape() const;
   sluice::sdk::Status CheckShape(const std::optional<Position>& stored) const;

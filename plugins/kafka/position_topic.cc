@@ -115,7 +115,10 @@ Properties ReaderProperties() {
           {"enable.partition.eof", "true"},
           // Topics of others are none of this sink's business to create.
           {"allow.auto.create.topics", "false"},
-          {"auto.offset.reset", "error"}};
+          {"auto.offset.reset", "error"},
+          // At the end of a topic a broker holds a fetch for this long, and whatever else is asked
+          // through the same connection waits behind it: by default half a second each time.
+          {"fetch.wait.max.ms", "10"}};
 }
 
 Status SettledOffsets(Client* consumer, Client* uncommitted, const std::string& topic,
@@ -137,7 +140,12 @@ Status ReadPosition(Client* consumer, Client* uncommitted, const std::string& to
   position->reset();
   int partitions = 0;
   Status status = CountPartitions(consumer, topic, limit, &partitions);
-  if (!status.ok() || partitions == 0) return status;
+  if (!status.ok()) return status;
+  if (partitions == 0) {
+    // A broker that has just come up may not know of it yet, and "no position" would begin anew.
+    if (through != ReadThrough::kEnd) return Status::Ok();
+    return Unreadable(topic, "the broker that was asked does not know it");
+  }
   int64_t low = 0;
   int64_t end = 0;
   if (through == ReadThrough::kSettled) {

@@ -31,7 +31,8 @@ enum class ReadThrough {
 Properties ReaderProperties();
 
 // `uncommitted`: a client that is asked for the end with uncommitted records; may be null with
-// kStable. Nothing in *position: no record, or the topic is missing. RETRY: not readable now.
+// kStable. Nothing in *position: no record, or the topic is missing. RETRY: not readable now; with
+// kEnd also a missing topic, which is there by then.
 sluice::sdk::Status ReadPosition(Client* consumer, Client* uncommitted, const std::string& topic,
                                  const std::string& key, ReadThrough through,
                                  const CallLimit& limit, std::optional<Position>* position);

@@ -28,11 +28,8 @@ void* ToOpaque(uint64_t height) { return reinterpret_cast<void*>(static_cast<uin
 
 Status Cancelled() { return Status::Cancelled("the call was cancelled"); }
 
-// For tests and people: where a broker is slow to come back, librdkafka would wait for up to 10 s.
 Properties Defaults() {
-  return {{"reconnect.backoff.ms", "50"},
-          {"reconnect.backoff.max.ms", "500"},
-          {"partitioner", "murmur2"},  // as Java's producers do, so that topics can be joined
+  return {{"partitioner", "murmur2"},  // as Java's producers do, so that topics can be joined
           {"message.max.bytes", "4194304"},
           {"statistics.interval.ms", "1000"}};
 }

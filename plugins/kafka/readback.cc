@@ -141,17 +141,19 @@ class Cursor : public ReadbackCursor {
   }
 
   Status ReadChanges(ReadbackItem* item) {
-    if (Status status = SkipOld(); !status.ok()) return status;
     item->flags = position_.filtered ? SLUICE_BATCH_FILTERED : 0;
     // A height without a change has no record, and so no digest.
     bool has_digest = next_ == position_.height;
     if (has_digest) item->digest = position_.digest;
-    while (!merge_.empty() && merge_.top().record().height == next_) {
+    while (!merge_.empty() && merge_.top().record().height <= next_) {
       const StoredRecord& record = merge_.top().record();
-      item->digest = record.digest;
-      has_digest = true;
-      const bool again = !changes_.empty() && changes_.back().sequence == record.sequence;
+      // Without transactions a partition may begin again, at this height or before it. What it
+      // repeats is not above what has been read; what is above has not been there yet.
+      const bool again = record.height < next_ ||
+                         (!changes_.empty() && record.sequence <= changes_.back().sequence);
       if (!again) {
+        item->digest = record.digest;
+        has_digest = true;
         changes_.emplace_back();
         if (std::string wrong = decoder_.DecodeChange(record, &changes_.back()); !wrong.empty()) {
           return Status::Fatal(merge_.top().Place() + ": " + wrong);
@@ -164,16 +166,16 @@ class Cursor : public ReadbackCursor {
   }
 
   Status ReadBlock(ReadbackItem* item) {
-    if (Status status = SkipOld(); !status.ok()) return status;
     block_.clear();
     for (uint32_t chunk = 0;;) {
+      if (Status status = SkipOld(); !status.ok()) return status;
       if (merge_.empty() || merge_.top().record().height != next_) {
         return Status::Fatal("height " + std::to_string(next_) +
                              " is missing, or its chunks are, before " +
                              (merge_.empty() ? "the end of the topic" : merge_.top().Place()));
       }
       const StoredRecord record = merge_.top().record();
-      // Without transactions a height may begin again.
+      // Without transactions a height may begin again, or one before it.
       if (record.chunk == 0) {
         block_.clear();
         chunk = 0;

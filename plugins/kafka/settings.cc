@@ -79,6 +79,10 @@ Status CheckProperty(const std::string& name, const std::string& value) {
   if (name == "enable.idempotence" && value != "true") {
     return Wrong(setting, "must stay true: without it the broker may reorder and repeat records");
   }
+  if (name == "partitioner" && (value == "random" || value == "consistent_random")) {
+    return Wrong(setting, "must give each key one partition, also the empty one: " + value +
+                              " does not; use murmur2, consistent or fnv1a");
+  }
   if (name == "enable.gapless.guarantee" || name == "isolation.level" ||
       name == "allow.auto.create.topics") {
     return Wrong(setting, "is decided by the sink; remove it");

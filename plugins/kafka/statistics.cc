@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace sluice_kafka {
 namespace {
@@ -20,10 +21,20 @@ bool Is(const json& object, const char* name, const char* text) {
   return found != object.end() && *found == text;
 }
 
-int64_t P99(const json& broker, const char* window) {
-  const auto found = broker.find(window);
-  return found != broker.end() && found->is_object() ? Number(*found, "p99") : 0;
-}
+// The largest of what brokers measured in the time that a document tells about; nothing where none
+// measured anything, which is no 0.
+class Largest {
+ public:
+  void Take(const json& broker, const char* window) {
+    const auto found = broker.find(window);
+    if (found == broker.end() || !found->is_object() || Number(*found, "cnt") == 0) return;
+    value_ = std::max(value_.value_or(0), Number(*found, "p99"));
+  }
+  const std::optional<int64_t>& value() const { return value_; }
+
+ private:
+  std::optional<int64_t> value_;
+};
 
 }  // namespace
 
@@ -45,7 +56,7 @@ void Statistics::Take(std::string_view text) {
   const auto brokers = document.find("brokers");
   if (brokers == document.end() || !brokers->is_object()) return;
   int64_t up = 0, connects = 0, disconnects = 0, retries = 0, errors = 0, timeouts = 0;
-  int64_t round_trip = 0, waited = 0;
+  Largest round_trip, waited;
   for (const json& broker : *brokers) {
     if (!broker.is_object()) continue;
     // A bootstrap address has no number before it is known who answers there; the coordinator has
@@ -57,8 +68,8 @@ void Statistics::Take(std::string_view text) {
     retries += Number(broker, "txretries");
     errors += Number(broker, "txerrs");
     timeouts += Number(broker, "req_timeouts");
-    round_trip = std::max(round_trip, P99(broker, "rtt"));
-    waited = std::max(waited, P99(broker, "int_latency"));
+    round_trip.Take(broker, "rtt");
+    waited.Take(broker, "int_latency");
   }
   Count("connects", connects);
   Count("disconnects", disconnects);
@@ -66,8 +77,9 @@ void Statistics::Take(std::string_view text) {
   Count("request_errors", errors);
   Count("request_timeouts", timeouts);
   metrics_.Set("brokers_up", up);
-  metrics_.Set("broker_rtt_p99_micros", round_trip);
-  metrics_.Set("queue_wait_p99_micros", waited);
+  // While a sink rests its last measurements stay.
+  if (round_trip.value()) metrics_.Set("broker_rtt_p99_micros", *round_trip.value());
+  if (waited.value()) metrics_.Set("queue_wait_p99_micros", *waited.value());
 }
 
 }  // namespace sluice_kafka

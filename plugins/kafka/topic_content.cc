@@ -18,7 +18,7 @@ struct DestroyMessage {
 };
 
 Status FindRecord(Client* consumer, const std::string& topic, int32_t partition, int64_t low,
-                  int64_t end, const CallLimit& limit, bool* found) {
+                  int64_t end, const IsOwn& own, const CallLimit& limit, bool* found) {
   rd_kafka_topic_t* handle = consumer->Topic(topic);
   const std::string place = "topic " + topic + ", partition " + std::to_string(partition);
   if (rd_kafka_consume_start(handle, partition, low) != 0) {
@@ -26,7 +26,7 @@ Status FindRecord(Client* consumer, const std::string& topic, int32_t partition,
   }
   std::string why = "no record for a long time";
   Status status;
-  for (int64_t next = low; next < end && !*found;) {
+  for (int64_t next = low; next < end;) {
     if (limit.over()) {
       status = limit.cancelled()
                    ? Status::Cancelled("the call was cancelled")
@@ -42,7 +42,8 @@ Status FindRecord(Client* consumer, const std::string& topic, int32_t partition,
     } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       why = rd_kafka_message_errstr(message.get());
     } else {
-      *found = true;
+      *found = !own || !own(*message);
+      break;
     }
   }
   rd_kafka_consume_stop(handle, partition);
@@ -65,8 +66,8 @@ Status IsWritten(Client* consumer, Client* uncommitted, const std::string& topic
   return status;
 }
 
-Status HoldsRecords(Client* consumer, const std::string& topic, const CallLimit& limit,
-                    bool* holds) {
+Status HoldsRecords(Client* consumer, const std::string& topic, const IsOwn& own,
+                    const CallLimit& limit, bool* holds) {
   *holds = false;
   int partitions = 0;
   Status status = CountPartitions(consumer, topic, limit, &partitions);
@@ -74,7 +75,9 @@ Status HoldsRecords(Client* consumer, const std::string& topic, const CallLimit&
     int64_t low = 0;
     int64_t end = 0;
     status = AskOffsets(consumer, topic, i, limit, &low, &end);
-    if (status.ok() && low < end) status = FindRecord(consumer, topic, i, low, end, limit, holds);
+    if (status.ok() && low < end) {
+      status = FindRecord(consumer, topic, i, low, end, own, limit, holds);
+    }
   }
   return status;
 }

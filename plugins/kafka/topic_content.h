@@ -6,6 +6,7 @@
 // Threading: one thread. Ownership: borrows a consumer with ReaderProperties.
 #pragma once
 
+#include <functional>
 #include <sluice/plugin.hpp>
 #include <string>
 
@@ -20,8 +21,10 @@ namespace sluice_kafka {
 sluice::sdk::Status IsWritten(Client* consumer, Client* uncommitted, const std::string& topic,
                               const CallLimit& limit, bool* written);
 
-// Whether the topic holds a committed record; reads up to the first one.
-sluice::sdk::Status HoldsRecords(Client* consumer, const std::string& topic, const CallLimit& limit,
-                                 bool* holds);
+// Whether a partition of the topic begins with a committed record that is not `own`; an empty
+// function: with any. Reads up to the first one.
+using IsOwn = std::function<bool(const rd_kafka_message_t& record)>;
+sluice::sdk::Status HoldsRecords(Client* consumer, const std::string& topic, const IsOwn& own,
+                                 const CallLimit& limit, bool* holds);
 
 }  // namespace sluice_kafka

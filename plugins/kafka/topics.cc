@@ -2,7 +2,9 @@
 #include "kafka/topics.h"
 
 #include <array>
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace sluice_kafka {
@@ -15,6 +17,8 @@ namespace {
 constexpr uint64_t kRecordOverhead = 64 * 1024;
 // Of the admin API.
 constexpr int kRequestMs = 5000;
+// One broker of several may refuse credentials that the others take: they are given this long.
+constexpr std::chrono::seconds kRefusedTime{2};
 
 struct DestroyMetadata {
   void operator()(const struct rd_kafka_metadata* metadata) const {
@@ -112,7 +116,10 @@ TopicPlan PlanDataTopic(const Settings& settings, const std::string& name,
   plan.partitions = settings.layout == Layout::kBlocks ? 1 : settings.partitions;
   plan.replication = settings.replication;
   plan.config.emplace_back("cleanup.policy", settings.cleanup_policy);
-  if (settings.cleanup_policy == "delete") plan.config.emplace_back("retention.ms", "-1");
+  if (settings.cleanup_policy == "delete") {
+    plan.config.emplace_back("retention.ms", "-1");
+    plan.config.emplace_back("retention.bytes", "-1");  // whatever the cluster's default is
+  }
   plan.config.emplace_back("max.message.bytes",
                            std::to_string(max_message_bytes + kRecordOverhead));
   return plan;
@@ -137,7 +144,12 @@ Status CountPartitions(Client* consumer, const std::string& topic, const CallLim
   rd_kafka_topic_t* handle = consumer->Topic(topic);
   if (handle == nullptr) return Status::Invalid("topic " + topic + ": librdkafka refuses the name");
   std::string why;
+  const int refusals_before = consumer->refusals();
+  std::optional<CallLimit> refused;
   while (!limit.over()) {
+    // Only people can mend that: they are told soon.
+    if (refused && refused->over()) break;
+    if (!refused && consumer->refusals() > refusals_before) refused.emplace(kRefusedTime, nullptr);
     const struct rd_kafka_metadata* raw = nullptr;
     const rd_kafka_resp_err_t code =
         rd_kafka_metadata(consumer->raw(), 0, handle, &raw, limit.SliceMs());
@@ -193,6 +205,7 @@ Status EnsureTopic(Client* consumer, const Settings& settings, const TopicPlan& 
     bool again = false;
     status = ResultOf(event.get(), plan, &again);
     if (status.ok() || !again) break;
+    consumer->Poll(limit.SliceMs());  // some of these errors come at once
   } while (!limit.over());
   if (!status.ok()) return status;
   // Created is not yet known everywhere: wait until it is seen.

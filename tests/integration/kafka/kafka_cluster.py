@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Apache Kafka cluster (KRaft, one node or three) in a folder of its own, on free ports of
-127.0.0.1, and what tests ask of it through kcat."""
+127.0.0.1, and what tests ask of it through kcat.
+
+    kafka_cluster.py VERSION    writes the archive of a broker's classes, with which one starts in half
+                                the time; fetch_jars.sh calls it
+"""
 
 import base64
 import os
@@ -10,13 +14,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 
 SOURCE = pathlib.Path(os.environ.get(
     "SLUICE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[3]))
-SERVERS = pathlib.Path(os.environ.get("SLUICE_SERVERS_DIR", SOURCE / "build" / "servers"))
+# In one spelling: a JVM compares the path with the one in the archive of classes.
+SERVERS = pathlib.Path(os.environ.get("SLUICE_SERVERS_DIR", SOURCE / "build" / "servers")).resolve()
 VERSION = os.environ.get("SLUICE_KAFKA_VERSION", "4.1.1")
 # The older one that is tried too.
 OLDER_VERSION = "3.9.2"
@@ -32,6 +38,31 @@ def missing(version=VERSION):
         if shutil.which(program) is None:
             return f"{program} is not installed: ./run setup --with kafka"
     return None
+
+
+def class_archive(libs):
+    return libs / "classes.jsa"
+
+
+def shared_classes(libs):
+    """Arguments of a JVM that runs these jars. One that the archive does not fit does without it."""
+    archive = class_archive(libs)
+    return [f"-XX:SharedArchiveFile={archive}", "-Xlog:disable", "-Xlog:all=error:stderr"] \
+        if archive.exists() else []
+
+
+def write_class_archive(version):
+    libs = SERVERS / "kafka" / version
+    archive = class_archive(libs)
+    if archive.exists():
+        return
+    partial = archive.with_suffix(f".{os.getpid()}")
+    cluster = Cluster(version=version, jvm=[f"-XX:ArchiveClassesAtExit={partial}"]).start()
+    try:
+        cluster.nodes[0].stop(DEADLINE_SECONDS)
+        partial.rename(archive)
+    finally:
+        cluster.close()
 
 
 def free_ports(count):
@@ -114,8 +145,8 @@ class Node:
         # A session of its own would outlive us; the same process group ends with the test's.
         self.process = subprocess.Popen(
             ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", *self.cluster.jvm,
-             "-cp", f"{libs}/*", "kafka.Kafka", str(self.folder / "server.properties")],
+             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", *shared_classes(libs),
+             *self.cluster.jvm, "-cp", f"{libs}/*", "kafka.Kafka", str(self.folder / "server.properties")],
             stdout=log, stderr=log, cwd=self.folder)
         log.close()
 
@@ -127,11 +158,11 @@ class Node:
         self.process.wait()
         self.process = None
 
-    def stop(self):
+    def stop(self, patience=30):
         self.resume()
         self.signal(signal.SIGTERM)
         try:
-            self.process.wait(30)
+            self.process.wait(patience)
         except subprocess.TimeoutExpired:
             self.signal(signal.SIGKILL)
             self.process.wait()
@@ -233,7 +264,7 @@ class Cluster:
         """Runs a class of the broker's jars; what it printed, and whether it succeeded."""
         done = subprocess.run(
             ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1",
-             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+             "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", *shared_classes(self.libs),
              "-cp", f"{self.libs}/*", main_class, *map(str, args)],
             capture_output=True, timeout=DEADLINE_SECONDS)
         return done.stdout.decode() + done.stderr.decode(), done.returncode == 0
@@ -279,3 +310,7 @@ class Cluster:
                 node.resume()
                 node.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    write_class_archive(sys.argv[1])

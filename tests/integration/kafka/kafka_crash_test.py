@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Node and broker killed at random while a real replay streams: nothing is lost, nothing is twice.
 
-    SLUICE_KILLS=300 SLUICE_TEST_SEED=7 python3 tests/integration/kafka/kafka_crash_test.py
-"""
+    SLUICE_KILLS=300 SLUICE_TEST_SEED=7 ctest --preset release -R kafka_crash
+
+Without transactions, with a quarter as many kills: readers that deduplicate see the same."""
 
 import collections
 import os
@@ -57,13 +58,15 @@ class Kills(KafkaCase):
         broker.start()
         self.cluster.wait_ready()
 
-    def test_kills_at_random(self):
+    def kill_at_random(self, kills, settings):
+        """The topic's records, once all blocks are in it; what `verify` reports."""
         self.dice = random.Random(seed())
         self.killed = collections.Counter()
-        self.home = self.home({"partitions": 2, "linger": self.dice.choice(["0ms", "5ms"])})
+        self.home = self.home({"partitions": 2, "linger": self.dice.choice(["0ms", "5ms"]),
+                               **settings})
         self.blocks = []
         process = None
-        while self.killed.total() < KILLS:
+        while self.killed.total() < kills:
             if process is None or process.poll() is not None:
                 process = self.begin(process)
             if self.dice.random() < 0.75:
@@ -79,17 +82,28 @@ class Kills(KafkaCase):
         if process.poll() is None:
             process.wait(300)
         self.assertDone(self.home.run("replay", self.path, "--json"))
-        self.check()
-
-    def check(self):
         report = self.assertEqualInKafka(self.home)
         position = self.home.position()
         self.assertEqual((position["height"], position["digest"]),
                          (len(self.blocks), report["digest"]))
-        expected = expected_changes(self.blocks)
-        rows = changes_of(self.cluster.read_settled(self.home.stream, len(expected)))
+        return self.cluster.read_settled(self.home.stream, len(expected_changes(self.blocks)))
+
+    def test_kills_at_random(self):
+        rows = changes_of(self.kill_at_random(KILLS, {}))
         self.assertEqual(len(rows), len({row[:2] for row in rows}), "a height and sequence twice")
-        self.assertEqual(sorted(rows), expected)
+        self.assertEqual(sorted(rows), expected_changes(self.blocks))
+
+    def test_kills_at_random_without_transactions(self):
+        rows = self.kill_at_random(max(KILLS // 4, 1), {"transactions": False})
+        # As docs/sinks/kafka.md tells readers to deduplicate.
+        last = {}
+        kept = []
+        for (partition, *_), change in zip(rows, changes_of(rows)):
+            if change[:2] > last.get(partition, (0, 0)):
+                last[partition] = change[:2]
+                kept.append(change)
+        print(f"records: {len(rows)}; that repeat others: {len(rows) - len(kept)}", flush=True)
+        self.assertEqual(sorted(kept), expected_changes(self.blocks))
 
 
 if __name__ == "__main__":

@@ -26,9 +26,7 @@ def tearDownModule():
 
 class Broker(FollowingCase):
     def test_killed_in_a_transaction(self):
-        home, process, blocks, add = self.opened(30, {"linger": "5s"})
-        add(blocks[10:11])
-        self.wait_open_transaction(home, 11)
+        home, process, blocks, add = self.in_transaction(30)
         before = home.log()
         node = self.cluster.nodes[0]
         node.kill()
@@ -84,24 +82,25 @@ class Broker(FollowingCase):
 
 class Fencing(FollowingCase):
     def test_an_older_node_is_fenced_for_good(self):
-        self.fence({}, between_transactions=True)
+        # A node that cannot go on would end, with what is asked of it here.
+        home, process, blocks, add = self.opened(20, commit='on_failure = "wait"')
+        self.fence(home, process, blocks, lambda: add(blocks[10:]))
 
     def test_an_older_node_paused_in_a_transaction_is_fenced_for_good(self):
-        self.fence({"linger": "5s"}, between_transactions=False)
+        home, process, blocks, add = self.in_transaction(20, commit='on_failure = "wait"')
+        # The fifteenth ends the transaction.
+        self.fence(home, process, blocks, lambda: add(blocks[11:]))
 
-    def fence(self, settings, between_transactions):
-        home, process, blocks, add = self.opened(14, settings, first=9)
-        if not between_transactions:
-            add(blocks[9:11])
-            self.wait_open_transaction(home, 11)
+    def fence(self, home, process, blocks, go_on):
         process.send_signal(signal.SIGSTOP)
         newer = home.copy()
         self.addCleanup(newer.close)
+        newer.configure((newer.path / "config" / "app.toml").read_text().replace('"30s"', '"0ms"'))
         outcome = newer.run("replay", newer.write_blocks(blocks[:12]), "--source", "blocks.jsonl",
                             "--json")
         self.assertDone(outcome)
         process.send_signal(signal.SIGCONT)
-        add(blocks[9:] if between_transactions else blocks[11:])
+        go_on()
         sink = self.wait_sink("the older node is fenced", home,
                               lambda sink: sink["lifecycle"] == "suspended")
         self.assertEqual(sink["reason"], "fenced", sink)
@@ -133,17 +132,28 @@ class Fencing(FollowingCase):
 
 class Timeouts(FollowingCase):
     def test_a_transaction_that_outlives_its_time_is_begun_again(self):
-        home, process, blocks, add = self.opened(20, {
-            "linger": "5s", "producer": {"transaction.timeout.ms": "6000"}}, first=9)
-        add(blocks[9:11])
-        self.wait_open_transaction(home, 11)
-        process.send_signal(signal.SIGSTOP)
+        home, process, blocks, add = self.opened(
+            30, {"linger": "3s", "batch_blocks": 5, "producer": {"transaction.timeout.ms": "6000"}},
+            sink='ack_timeout = "5m"', patience="10m")
+        height = self.pause_in_transaction(home, process, blocks, add, 10)
         wait_until("the broker ends the transaction", lambda: self.cluster.transaction_state(
             f"{home.stream}.orders") == "CompleteAbort")
         process.send_signal(signal.SIGCONT)
-        add(blocks[11:])
+        add(blocks[height:])
         self.finish(home, process, blocks)
         self.assertIn("took longer than transaction.timeout.ms", home.log())
+
+    def pause_in_transaction(self, home, process, blocks, add, last):
+        """Adds a block after `last` and stops the process before it is committed; where the machine
+        was too slow for that, with another block. Its height."""
+        for height in range(last + 1, len(blocks)):
+            add(blocks[height - 1:height])
+            self.wait_records(home, height)
+            process.send_signal(signal.SIGSTOP)
+            if home.position()["height"] < height:
+                return height
+            process.send_signal(signal.SIGCONT)
+        return self.fail("every transaction was over before the process could be stopped")
 
 
 class Topics(FollowingCase):
@@ -174,7 +184,6 @@ class Topics(FollowingCase):
         self.stop(process)
         self.cluster.alter_topic(home.stream, "max.message.bytes=200000")
         self.finish(home, home.start(), blocks)
-
 
     def test_a_record_in_a_long_backlog_that_the_topic_refuses_is_named(self):
         self.refuse_in_backlog({})

@@ -38,9 +38,11 @@ def make_certificates():
 
 
 def format_storage(node):
-    """SCRAM needs a newer metadata version than what an unformatted node begins with."""
-    out, done = node.cluster.java("kafka.tools.StorageTool", "format", "-t", node.cluster.id,
-                                  "-c", node.folder / "server.properties")
+    """With the user of the SCRAM logins, whom an unformatted node could not have."""
+    out, done = node.cluster.java(
+        "kafka.tools.StorageTool", "format", "-t", node.cluster.id, "-c",
+        node.folder / "server.properties", "--add-scram",
+        f"SCRAM-SHA-512=[name=scram,password={PASSWORDS['scram']}]")
     if not done:
         raise AssertionError(out)
 
@@ -118,11 +120,6 @@ class SecureCase(FollowingCase):
     def tearDownClass(cls):
         cls.cluster.close()
 
-    def add_scram_user(self):
-        self.cluster.tool("ConfigCommand", "--alter", "--entity-type", "users", "--entity-name",
-                          "scram", "--add-config",
-                          f"SCRAM-SHA-512=[password={PASSWORDS['scram']}]", config=admin_config())
-
     def streams_as(self, properties):
         home = self.home({"producer": properties})
         blocks = make_blocks(1, 12)
@@ -131,23 +128,22 @@ class SecureCase(FollowingCase):
         self.assertEqualInKafka(home)
 
     def refused_as(self, properties, text):
-        home = self.home({"producer": properties}, commit='recover_timeout = "8s"',
-                         sink='ack_timeout = "5s"')
-        outcome = home.replay(make_blocks(1, 2))
-        self.assertNotEqual(outcome.code, 0, outcome)
-        self.assertIn(text, outcome.err)
-        self.assertNotIn(properties["sasl.password"], outcome.err)
+        home, add = self.following({"producer": properties}, commit='recover_timeout = "10m"')
+        process = home.start()
+        add(make_blocks(1, 2))
+        sink = self.wait_error(home, text)
+        self.assertNotIn(properties["sasl.password"], home.log() + str(sink))
+        process.kill()
+        process.wait()
 
 
 class Scram(SecureCase):
     VERSION = SCRAM_VERSION
 
     def test_scram_over_tls(self):
-        self.add_scram_user()
         self.streams_as(client("scram", "SCRAM-SHA-512"))
 
     def test_a_wrong_scram_password_is_said_and_not_shown(self):
-        self.add_scram_user()
         self.refused_as(client("scram", "SCRAM-SHA-512", password="Wrong-And-Secret"),
                         "uthentication failed")
 
@@ -157,7 +153,6 @@ class Secure(SecureCase):
         self.streams_as(client("sluice"))
 
     def test_a_scram_login_that_cannot_work_is_explained(self):
-        self.add_scram_user()
         if SCRAM_WORKS:
             self.streams_as(client("scram", "SCRAM-SHA-512"))
         else:

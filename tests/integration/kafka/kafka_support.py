@@ -39,7 +39,8 @@ def toml(value):
 class KafkaHome(Home):
     """A home with the file sink "audit" and the Kafka sink "orders"."""
 
-    def __init__(self, cluster, stream, settings=None, sink="", commit="", driver=""):
+    def __init__(self, cluster, stream, settings=None, sink="", commit="", driver="",
+                 patience="20s"):
         self.cluster = cluster
         self.stream = stream
         self.settings = {"brokers": cluster.brokers, "topic": stream, "encoding": "json"}
@@ -57,7 +58,7 @@ kind = "replay"
 {driver}
 [commit]
 policy = "all"
-ack_timeout = "20s"
+ack_timeout = "{patience}"
 {commit}
 [sinks.audit]
 plugin = "file"
@@ -204,6 +205,15 @@ class FollowingCase(KafkaCase):
         self.wait_height(home, first)
         return home, process, blocks, add
 
+    def in_transaction(self, last, settings=None, **kwargs):
+        """`opened`, and block 11 in a transaction that stays open: until there are fifteen blocks."""
+        home, process, blocks, add = self.opened(
+            last, {"linger": "30s", "batch_blocks": 5, **(settings or {})}, patience="10m",
+            sink='ack_timeout = "5m"', **kwargs)
+        add(blocks[10:11])
+        self.wait_open_transaction(home, 11)
+        return home, process, blocks, add
+
     def wait_sink(self, what, home, condition):
         """Until the status of the sink is as wanted; that status."""
         def look():
@@ -231,6 +241,8 @@ class FollowingCase(KafkaCase):
     def status_of(self, home):
         status = home.running_status()
         if status is None:
+            ended = home.started[-1].poll()
+            self.assertIsNone(ended, f"the node has ended:\n{home.log()[-3000:]}")
             return None
         return next(sink for sink in status["sinks"] if sink["name"] == "orders")
 
@@ -238,12 +250,16 @@ class FollowingCase(KafkaCase):
         wait_until(f"height {height} in Kafka",
                    lambda: (self.status_of(home) or {}).get("watermark") == height)
 
-    def wait_open_transaction(self, home, height):
-        """Until records of the height are in the topic, and not committed."""
-        def is_open():
+    def wait_records(self, home, height):
+        """Until the topic holds some of the height, committed or not."""
+        def are_there():
             rows = self.cluster.read(home.stream, committed=False)
             return any(int(row[4]["sluice-height"]) == height for row in rows)
-        wait_until(f"records of height {height}", is_open)
+        wait_until(f"records of height {height}", are_there)
+
+    def wait_open_transaction(self, home, height):
+        """Until records of the height are in the topic, and not committed."""
+        self.wait_records(home, height)
         self.assertLess((home.position() or {"height": 0})["height"], height)
 
     def stop(self, process):

@@ -46,13 +46,11 @@ class ThreeNodes(FollowingCase):
         self.finish(home, process, blocks)
 
     def test_the_coordinator_is_killed_and_another_takes_over(self):
-        home, process, blocks, add = self.opened(
-            60, {"replication": 3, "linger": "5s"}, first=20, commit='on_failure = "wait"')
-        add(blocks[20:21])
-        self.wait_open_transaction(home, 21)
+        home, process, blocks, add = self.in_transaction(
+            60, {"replication": 3}, commit='on_failure = "wait"')
         coordinator = self.cluster.leader("__transaction_state")
         coordinator.kill()
-        add(blocks[21:])
+        add(blocks[11:])
         self.wait_height(home, 60)
         self.assertNotEqual(self.cluster.leader("__transaction_state"), coordinator)
         coordinator.start()

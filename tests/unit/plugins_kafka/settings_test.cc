@@ -57,6 +57,7 @@ TEST(KafkaSettings, WhatIsWrongIsNamed) {
            {R"(,"producer":{"sasl.password":["x"]})", "setting producer.sasl.password"},
            {R"(,"producer":{"allow.auto.create.topics":true})",
             "setting producer.allow.auto.create.topics"},
+           {R"(,"producer":{"partitioner":"consistent_random"})", "setting producer.partitioner"},
            {R"(,"transactions":false,"producer":{"message.timeout.ms":1000})",
             "setting producer.message.timeout.ms"},
        }) {

@@ -46,12 +46,12 @@ class MetricsHost {
 std::string Document(int messages, int connects) {
   return R"({"name":"rdkafka#producer-1","type":"producer","msg_cnt":3,"msg_size":120,"tx":9,"txmsgs":)" +
          std::to_string(messages) +
-         R"(,"txmsg_bytes":4000,"brokers":{"a:9092/bootstrap":{"nodeid":-1,"source":"configured","state":"UP","connects":1,"rtt":{"p99":90}},)"
+         R"(,"txmsg_bytes":4000,"brokers":{"a:9092/bootstrap":{"nodeid":-1,"source":"configured","state":"UP","connects":1,"rtt":{"cnt":1,"p99":90}},)"
          R"("a:9092/1":{"nodeid":1,"source":"configured","state":"UP","txretries":2,"txerrs":1,"req_timeouts":4,"disconnects":5,"connects":)" +
          std::to_string(connects) +
-         R"(,"rtt":{"avg":400,"p99":700},"int_latency":{"p99":31}},)"
-         R"("b:9092/2":{"nodeid":2,"source":"learned","state":"DOWN","rtt":{"p99":0}},)"
-         R"("TxnCoordinator":{"nodeid":1,"source":"logical","state":"UP","rtt":{"p99":2500},"int_latency":{"p99":7}}}})";
+         R"(,"rtt":{"cnt":5,"avg":400,"p99":700},"int_latency":{"cnt":4,"p99":31}},)"
+         R"("b:9092/2":{"nodeid":2,"source":"learned","state":"DOWN","rtt":{"cnt":0,"p99":0}},)"
+         R"("TxnCoordinator":{"nodeid":1,"source":"logical","state":"UP","rtt":{"cnt":2,"p99":2500},"int_latency":{"cnt":2,"p99":7}}}})";
 }
 
 TEST(KafkaStatistics, GaugesAreTheLatestOverAllBrokers) {
@@ -63,6 +63,19 @@ TEST(KafkaStatistics, GaugesAreTheLatestOverAllBrokers) {
                                                    {"broker_rtt_p99_micros", 2500},
                                                    {"queue_wait_p99_micros", 31}};
   EXPECT_EQ(host.gauges, expected);
+}
+
+TEST(KafkaStatistics, AMeasurementStaysWhileNothingIsMeasured) {
+  MetricsHost host;
+  Statistics statistics = host.statistics();
+  const std::string resting =
+      R"({"brokers":{"a:9092/1":{"nodeid":1,"state":"UP","rtt":{"cnt":0,"p99":0},"int_latency":{"cnt":0,"p99":0}}}})";
+  statistics.Take(resting);
+  EXPECT_EQ(host.gauges.count("broker_rtt_p99_micros"), 0);  // not known is not 0
+  statistics.Take(Document(10, 1));
+  statistics.Take(resting);
+  EXPECT_THAT(host.gauges, Contains(Pair("broker_rtt_p99_micros", 2500)));
+  EXPECT_THAT(host.gauges, Contains(Pair("queue_wait_p99_micros", 31)));
 }
 
 TEST(KafkaStatistics, CountersGetWhatHasBeenAdded) {
