@@ -344,6 +344,13 @@ std::optional<DeliveryQueue::InFlight> DeliveryQueue::OldestInFlight() const {
   return std::nullopt;
 }
 
+double DeliveryQueue::fill() const {
+  const double bytes = static_cast<double>(held_bytes_) / static_cast<double>(settings_.bytes_max);
+  const double heights =
+      static_cast<double>(lag_blocks()) / static_cast<double>(settings_.max_in_flight + kLookAhead);
+  return std::min(std::max(bytes, heights), 1.0);
+}
+
 uint64_t DeliveryQueue::lag_bytes() const {
   const uint64_t average = seen_count_ == 0 ? 0 : seen_bytes_ / seen_count_;
   uint64_t known_count = 0;

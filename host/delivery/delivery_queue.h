@@ -122,6 +122,9 @@ class DeliveryQueue {
   // The lowest height in flight, if any.
   std::optional<InFlight> OldestInFlight() const;
   uint64_t held_bytes() const { return held_bytes_; }
+  // How much of its memory or of its ring is used: 0 empty, 1 full. What is beyond is read back
+  // from the journal.
+  double fill() const;
   uint64_t entry_count() const { return entries_.size(); }
   uint64_t refused_count() const { return refused_count_; }
   uint64_t retry_count() const { return retry_count_; }

@@ -304,8 +304,17 @@ bool SinkDelivery::Untold() const {
   return false;
 }
 
+// Under mutex_.
+void SinkDelivery::NoteFill() {
+  if (!stopping_) {
+    settings_.counters->queue_fill.store(queue_->fill(), std::memory_order_relaxed);
+  }
+}
+
 void SinkDelivery::Tell(Lock* lock) {
-  if (!queue_ || !Untold()) return;
+  if (!queue_) return;
+  NoteFill();
+  if (!Untold()) return;
   lock->unlock();
   TellLevels();
   lock->lock();
@@ -359,6 +368,7 @@ void SinkDelivery::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
       if (queue_->Insert(height, std::move(change_set), Now()) == DeliveryQueue::Inserted::kGap) {
         queue_->Extend(height, Now());
       }
+      NoteFill();
       wake_thread = waiting_ > 0;
     }
   }
@@ -368,6 +378,8 @@ void SinkDelivery::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
 void SinkDelivery::Stop(bool at_once) {
   {
     std::lock_guard lock(mutex_);
+    // Nobody is slowed down by a queue that is not worked on.
+    if (!stopping_) settings_.counters->queue_fill.store(0, std::memory_order_relaxed);
     stopping_ = true;
     at_once_ = at_once_ || at_once;
   }

@@ -149,6 +149,7 @@ class SinkDelivery {
   void WaitForWork(Lock* lock);
   void FailLocked(SinkFault fault, Status status);
   bool Attach(SinkInstance* instance, const Base& base, AttachReason reason);
+  void NoteFill();
   // Tells the observer what it does not know yet. Takes and leaves `lock` locked.
   void Tell(Lock* lock);
   void TellLevels();

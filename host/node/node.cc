@@ -131,6 +131,11 @@ Status Node::Start() {
   return Status::Ok();
 }
 
+double Node::QueueFill(size_t sink) const {
+  const std::unique_ptr<SinkLoop>& loop = sinks_[sink].loop;
+  return loop ? loop->counters().queue_fill.load(std::memory_order_relaxed) : 0;
+}
+
 void Node::Enqueue(const std::shared_ptr<const ChangeSet>& change_set) {
   for (Sink& sink : sinks_) {
     if (sink.loop) sink.loop->Enqueue(change_set);

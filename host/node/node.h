@@ -104,6 +104,7 @@ class Node : private DeliveryPort, private SinkObserver {
 
   // DeliveryPort, on the thread that commits.
   void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
+  double QueueFill(size_t sink) const override;
   // SinkObserver, on the sinks' threads.
   void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
                    AckLevel highest) override;
