@@ -59,6 +59,24 @@ std::string JournalRoom::ExceededCap() const {
   return "";
 }
 
+double JournalRoom::FillOf(Height pin) const {
+  const Height first = database_->journal_first();  // before J, or pruning might overtake it
+  const Height committed = database_->committed().height;
+  const Height journaled = database_->journaled_height();
+  const Height held_above = std::max(pin, first - 1);
+  if (held_above >= committed) return 0;
+  const auto held = static_cast<double>(committed - held_above);
+  double fill = 0;
+  if (caps_.max_blocks > 0) fill = held / static_cast<double>(caps_.max_blocks);
+  if (caps_.max_bytes > 0) {
+    // Of blocks of an average size.
+    const double share = held / static_cast<double>(journaled + 1 - first);
+    fill = std::max(fill, share * static_cast<double>(database_->journal_bytes()) /
+                              static_cast<double>(caps_.max_bytes));
+  }
+  return fill;
+}
+
 Height JournalRoom::PruneThrough(Height durable) const {
   return Forgettable(durable, caps_.retain_blocks);
 }

@@ -4,7 +4,7 @@
 // more than its caps. Sinks without which the policy can hold are lost for a cap; it never removes
 // what another one has not acked: intake stops instead.
 //
-// Threading: Exceeded from any thread; the others by the one that commits.
+// Threading: Exceeded and FillOf from any thread; the others by the one that commits.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,10 @@ class JournalRoom {
 
   // Which cap stops intake, and whom for, in words, or empty.
   std::string Exceeded() const;
+
+  // How much of the caps the committed heights above `pin` take up, which are kept for a sink that
+  // is there: 1 at a cap, 0 where there is none.
+  double FillOf(Height pin) const;
 
   // The last height that may be forgotten where everything up to `durable` is durably committed; 0:
   // none.

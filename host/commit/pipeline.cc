@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "commit/back_pressure.h"
 
 namespace sluice {
 namespace {
@@ -42,6 +43,7 @@ Pipeline::Pipeline(PipelineSettings settings, Database* database, AckTracker* tr
       // Opening made what was found durable.
       durable_(committed_) {
   policy_ = settings_.gate.policy;
+  left_out_.resize(tracker_->Snapshot().size());
   degraded_ = gate_.degraded().degraded();
   ranges_ = gate_.degraded().ranges();
   tracker_->SetNotify([this] { OnSinkNews(); });
@@ -83,6 +85,7 @@ void Pipeline::WaitForWake(std::optional<TimePoint> until) {
 
 Status Pipeline::WaitForSlot() {
   std::unique_lock lock(mutex_);
+  std::optional<TimePoint> slot_since;  // there has been room for a block since then
   for (;;) {
     if (ended_) return result_.ok() ? Status(StatusCode::kCancelled, "stopped") : result_;
     if (stopping_ || intake_stopped_) return Status(StatusCode::kCancelled, "stopped");
@@ -90,7 +93,17 @@ Status Pipeline::WaitForSlot() {
       std::string blocked = room_.Exceeded();
       const bool news = blocked.empty() != intake_blocked_.empty();
       intake_blocked_ = blocked;
-      if (blocked.empty()) return Status::Ok();
+      if (blocked.empty()) {
+        const Duration delay = BackPressure();
+        if (delay == Duration::zero()) return Status::Ok();
+        const TimePoint now = Now();
+        if (!slot_since) slot_since = now;
+        const TimePoint until = *slot_since + delay;
+        if (now >= until) return Status::Ok();
+        // The delay gets shorter when a sink catches up.
+        progress_.wait_until(lock, std::min(until, now + kIntakeCheckInterval));
+        continue;
+      }
       if (news) LogWarn(kComponent, "no block is taken: {}", blocked);
       // The committing thread may be able to make room, now or after the next ack.
       sinks_matter_ = true;
@@ -101,6 +114,25 @@ Status Pipeline::WaitForSlot() {
     }
     progress_.wait(lock);
   }
+}
+
+// Under mutex_.
+Duration Pipeline::BackPressure() const {
+  if (policy_.fire_and_forget) return Duration::zero();
+  // Mostly nobody is behind, and then this is all.
+  bool behind = room_.FillOf(Height()) > kFillWithoutDelay;
+  for (size_t i = 0; i < left_out_.size() && !behind; ++i) {
+    behind = delivery_->QueueFill(i) > kFillWithoutDelay;
+  }
+  if (!behind) return Duration::zero();
+  const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
+  std::vector<SinkFill> fills(sinks.size());
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    fills[i].fill = std::max(delivery_->QueueFill(i), room_.FillOf(sinks[i].pin()));
+    fills[i].availability = sinks[i].lost ? SinkAvailability::kGone : sinks[i].availability;
+    fills[i].left_out = i < left_out_.size() && left_out_[i];
+  }
+  return IntakeDelay(NeededFill(policy_, fills), settings_.intake_delay_max);
 }
 
 void Pipeline::Submit(SealedBlock block) {
@@ -383,6 +415,8 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
   waiting_on_.clear();
   for (size_t sink : waiting_on) waiting_on_.push_back(sinks[sink].name.str());
   degraded_ = degraded.degraded();
+  left_out_.resize(sinks.size());
+  for (size_t i = 0; i < left_out_.size(); ++i) left_out_[i] = degraded.LeftOut(i);
   if (!plan->group.unacked.empty()) ranges_ = degraded.ranges();
 }
 

@@ -50,6 +50,8 @@ class DeliveryPort {
  public:
   virtual ~DeliveryPort() = default;
   virtual void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) = 0;
+  // How full the queue of a sink is, by the tracker's index: 0 empty, 1 full. From any thread.
+  virtual double QueueFill(size_t sink) const = 0;
 };
 
 struct PipelineSettings {
@@ -61,6 +63,8 @@ struct PipelineSettings {
   uint64_t journal_max_bytes = 0;
   uint64_t journal_max_blocks = 0;
   uint64_t disk_reserve_bytes = 0;  // below it no block is journaled
+  // Before each block, where queues that the policy needs are full (back_pressure.h).
+  Duration intake_delay_max = std::chrono::milliseconds(50);
 };
 
 struct PipelineStatus {
@@ -93,7 +97,8 @@ class Pipeline {
   // bytes.
   Status RollForward();
 
-  // Waits until the next block may be executed. Not OK: the pipeline has ended, or is about to.
+  // Waits until the next block may be executed, and longer where the sinks that the policy needs
+  // fall behind. Not OK: the pipeline has ended, or is about to.
   Status WaitForSlot();
   // Hands over the next height; under fire-and-forget it may write it, and wait for space on the
   // disk. After WaitForSlot.
@@ -166,6 +171,7 @@ class Pipeline {
   void OnSinkNews();
   std::string WhyNotReady(const PipelineStatus& status) const;
   void WaitForWake(std::optional<TimePoint> until);
+  Duration BackPressure() const;
   bool WroteAll();
 
   const PipelineSettings settings_;
@@ -200,6 +206,7 @@ class Pipeline {
   std::optional<GateSettings> new_gate_;  // guarded by mutex_: to be taken with the next turn
   std::vector<std::string> waiting_on_;   // guarded by mutex_
   bool degraded_ = false;                 // guarded by mutex_
+  std::vector<bool> left_out_;            // guarded by mutex_: by sink, as of the last turn
   std::vector<UnackedRange> ranges_;      // guarded by mutex_
 
   // Whoever has the seat only (before the committing thread starts: the starting one).

@@ -72,6 +72,7 @@ SinkConfig BindSink(const CheckedValues& values, const NamedPlace& name, const C
   sink.ack_timeout =
       in.At("ack_timeout").has_value() ? in.Time("ack_timeout") : config.commit.ack_timeout * 3 / 4;
   sink.max_in_flight = in.Count("max_in_flight");
+  sink.workers = in.Count("workers");
   sink.queue_bytes = in.Count("queue_bytes");
   sink.lazy = in.Bool("lazy");
   sink.old_values = in.Bool("old_values");

@@ -111,6 +111,7 @@ struct SinkConfig {
   bool enabled = true;
   Nanoseconds ack_timeout{0};
   uint64_t max_in_flight = 0;  // heights
+  uint64_t workers = 0;        // threads; sinks that are PARALLEL only
   uint64_t queue_bytes = 0;
   SinkStart start = SinkStart::kResume;
   OnGap on_gap = OnGap::kRefuse;

@@ -230,6 +230,13 @@ std::vector<Property> Rows() {
        .description = "Heights delivered and not yet acked.",
        .minimum = "1",
        .maximum = "1048576"},
+      {.path = "sinks.*.workers",
+       .type = Type::kInt,
+       .default_text = "4",
+       .description = "Threads that deliver side by side, to a sink whose plugin can take that "
+                      "(PARALLEL); all others have one. At most max_in_flight of them run.",
+       .minimum = "1",
+       .maximum = "64"},
       {.path = "sinks.*.queue_bytes",
        .type = Type::kSize,
        .default_text = "64MiB",

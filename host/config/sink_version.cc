@@ -34,6 +34,7 @@ std::string SinkConfigVersion(const SinkConfig& sink) {
   set("key_prefixes", TextList(sink.key_prefixes));
   set("ack_timeout", ConfigNode::Integer(sink.ack_timeout.count()));
   set_count("max_in_flight", sink.max_in_flight);
+  set_count("workers", sink.workers);
   set_count("queue_bytes", sink.queue_bytes);
   set("start", ConfigNode::Integer(static_cast<int>(sink.start)));
   set("on_gap", ConfigNode::Integer(static_cast<int>(sink.on_gap)));

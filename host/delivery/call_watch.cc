@@ -33,17 +33,20 @@ bool CallWatch::Enter(Call call, TimePoint overdue_at) {
     if (call == Call::kDestroy) {
       if (cancelling_) {
         current_ = {Call::kCancel, Now(), overdue_at};
+        ++inside_;  // it waits for nothing but the plugin
         if (overdue_at != TimePoint::max()) {
           lock.unlock();
           wake_();
           lock.lock();
         }
         cancelled_.wait(lock, [this] { return !cancelling_; });
+        --inside_;
         if (abandoned_) return false;
       }
     } else if (cancelled_before_) {
       return false;
     }
+    ++inside_;
     // Deliver is watched by its acks: it is called too often to ask the clock.
     current_ = {call, call == Call::kDeliver ? TimePoint() : Now(), overdue_at};
   }
@@ -53,8 +56,18 @@ bool CallWatch::Enter(Call call, TimePoint overdue_at) {
 
 bool CallWatch::Leave() {
   std::lock_guard lock(mutex_);
-  current_ = {};
+  if (--inside_ == 0) current_ = {};
   return !abandoned_;
+}
+
+void CallWatch::AddThread() {
+  std::lock_guard lock(mutex_);
+  ++threads_;
+}
+
+void CallWatch::RemoveThread() {
+  std::lock_guard lock(mutex_);
+  --threads_;
 }
 
 CallWatch::Current CallWatch::current() const {
@@ -92,7 +105,7 @@ void CallWatch::EndCancel() {
 
 bool CallWatch::Abandon() {
   std::lock_guard lock(mutex_);
-  if (current_.call == Call::kNone) return false;
+  if (current_.call == Call::kNone || inside_ < threads_) return false;
   abandoned_ = true;
   return true;
 }

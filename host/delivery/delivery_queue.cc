@@ -10,6 +10,7 @@ namespace sluice {
 
 DeliveryQueue::DeliveryQueue(const Settings& settings, Height base, Height newest, TimePoint now)
     : settings_(settings), newest_(std::max(base, newest)), cursor_(base + 1), newest_at_(now) {
+  if (settings_.parallel) order_.emplace();
   watermark_.fill(base);
   Materialise(now);
 }
@@ -27,14 +28,13 @@ const DeliveryQueue::Entry* DeliveryQueue::Find(Height height) const {
 
 DeliveryQueue::Inserted DeliveryQueue::Insert(Height height,
                                               std::shared_ptr<const ChangeSet> change_set,
-                                              Height safepoint, TimePoint now) {
+                                              TimePoint now) {
   if (height > newest_ + 1) return Inserted::kGap;
   if (height <= watermark()) return Inserted::kKnown;
   const bool is_new = height > newest_;
   if (is_new) Extend(height, now);
   Entry* entry = Find(height);
   if (entry == nullptr) return Inserted::kQueued;
-  if (is_new) entry->safepoint = safepoint;
   // Only where it is the one entry without bytes: else what is delivered last would hold the budget
   // that what is delivered first needs.
   if (unheld_count_ == 1 && entry->change_set == nullptr && entry->state != State::kAcked &&
@@ -59,8 +59,6 @@ void DeliveryQueue::Materialise(TimePoint now) {
 
 void DeliveryQueue::Append(TimePoint now) {
   Entry entry;
-  // What nobody said is assumed to touch the same keys as its predecessor.
-  entry.safepoint = front() + entries_.size() - 1;
   entry.queued_at = now;
   entries_.push_back(std::move(entry));
   ++unheld_count_;
@@ -94,9 +92,9 @@ bool DeliveryQueue::HasRoom() const {
          (in_flight_ < settings_.max_in_flight && in_flight_bytes_ < settings_.bytes_max);
 }
 
-bool DeliveryQueue::SafepointAcked(Height safepoint) const {
-  if (safepoint <= watermark()) return true;
-  const Entry* entry = Find(safepoint);
+bool DeliveryQueue::IsAcked(Height height) const {
+  if (height <= watermark()) return true;
+  const Entry* entry = Find(height);
   return entry != nullptr && entry->state == State::kAcked;
 }
 
@@ -116,14 +114,30 @@ std::optional<DeliveryQueue::Deliverable> DeliveryQueue::Next(TimePoint now) {
     if (entry == nullptr || !Ready(*entry, now)) return std::nullopt;
     return Deliverable{cursor_, entry->change_set};
   }
-  Height height = front();
-  for (const Entry& entry : entries_) {
-    if (Ready(entry, now) && SafepointAcked(entry.safepoint)) {
-      return Deliverable{height, entry.change_set};
-    }
-    ++height;
-  }
-  return std::nullopt;
+  std::optional<Height> next = order_->Next(now);
+  // Everything before the front is acked, whatever it touches.
+  if (!entries_.empty() && entries_.front().state == State::kAwaiting) next = front();
+  if (!next) return std::nullopt;
+  return Deliverable{*next, Find(*next)->change_set};
+}
+
+std::optional<DeliveryQueue::Deliverable> DeliveryQueue::NextToLearn() const {
+  if (!settings_.parallel) return std::nullopt;
+  const Height height = std::max(learned_, watermark()) + 1;
+  const Entry* entry = Find(height);
+  if (entry == nullptr) return std::nullopt;
+  if (entry->change_set == nullptr && held_bytes_ >= settings_.bytes_max) return std::nullopt;
+  return Deliverable{height, entry->change_set};
+}
+
+void DeliveryQueue::Learn(Height height, Precedence precedence) {
+  learned_ = std::max(learned_, height);
+  const Entry* entry = Find(height);
+  // The front may have been delivered before.
+  if (entry == nullptr || entry->state != State::kAwaiting) return;
+  std::erase_if(precedence.heights, [this](Height before) { return IsAcked(before); });
+  if (precedence.all_through <= watermark()) precedence.all_through = Height();
+  order_->Learn(height, precedence);
 }
 
 void DeliveryQueue::Load(Height height, std::shared_ptr<const ChangeSet> change_set) {
@@ -139,6 +153,7 @@ DeliveryQueue::Begun DeliveryQueue::Begin(Height height, TimePoint now) {
                "only what Next gave, and what is loaded, is delivered");
   entry->state = State::kInFlight;
   entry->begun_at = now;
+  if (settings_.parallel) order_->Take(height, entry->parked_until);
   entry->attempt = settings_.parallel ? entry->attempt + 1 : generation_;
   ++in_flight_;
   in_flight_bytes_ += entry->bytes;
@@ -155,17 +170,12 @@ DeliveryQueue::Begun DeliveryQueue::Begin(Height height, TimePoint now) {
 }
 
 std::optional<TimePoint> DeliveryQueue::ParkedUntil() const {
-  std::optional<TimePoint> earliest;
   if (!settings_.parallel) {
     const Entry* entry = Find(cursor_);
-    if (entry != nullptr && entry->state == State::kParked) earliest = entry->parked_until;
-    return earliest;
+    if (entry == nullptr || entry->state != State::kParked) return std::nullopt;
+    return entry->parked_until;
   }
-  for (const Entry& entry : entries_) {
-    if (entry.state != State::kParked) continue;
-    if (!earliest || entry.parked_until < *earliest) earliest = entry.parked_until;
-  }
-  return earliest;
+  return order_->ParkedUntil();
 }
 
 // --- what comes back ---------------------------------------------------------------------------
@@ -212,6 +222,7 @@ bool DeliveryQueue::Ack(const AckRange& ack, TimePoint now) {
       LeaveFlight(entry, State::kInFlight);
       Release(entry);
       entry->state = State::kAcked;
+      if (settings_.parallel) order_->Release(h);
     }
   }
   if (stale) ++refused_count_;
@@ -247,6 +258,7 @@ void DeliveryQueue::Advance() {
     PopFront();
     ++mark;
   }
+  if (settings_.parallel) order_->Advance(mark);
   Materialise(newest_at_);
 }
 
@@ -256,6 +268,7 @@ void DeliveryQueue::Busy(Height height, Attempt attempt) {
   LeaveFlight(entry, State::kAwaiting);
   if (settings_.parallel) {
     entry->attempt = entry->attempt - 1;
+    order_->SetReady(height);
   } else {
     cursor_ = height;
   }
@@ -285,6 +298,8 @@ std::optional<DeliveryQueue::Failed> DeliveryQueue::Fail(Height height, Attempt 
     }
     cursor_ = height;
     ++generation_;
+  } else {
+    order_->Park(height, entry->parked_until);
   }
   return failed;
 }
@@ -295,6 +310,10 @@ void DeliveryQueue::JumpTo(Height height) {
   if (height <= watermark()) return;
   newest_ = std::max(newest_, height);
   while (!entries_.empty() && watermark() < height) {
+    if (settings_.parallel) {
+      order_->Take(front(), entries_.front().parked_until);
+      order_->Release(front());
+    }
     PopFront();
     ++watermark_[static_cast<size_t>(settings_.level)];
   }
@@ -305,6 +324,8 @@ void DeliveryQueue::JumpTo(Height height) {
 
 void DeliveryQueue::Rebase(Height base, TimePoint now) {
   while (!entries_.empty()) PopFront();
+  if (settings_.parallel) order_.emplace();
+  learned_ = Height();
   watermark_.fill(base);
   newest_ = std::max(newest_, base);
   cursor_ = front();
@@ -314,13 +335,20 @@ void DeliveryQueue::Rebase(Height base, TimePoint now) {
 
 // --- what is shown -----------------------------------------------------------------------------
 
-std::optional<Height> DeliveryQueue::OldestInFlight() const {
+std::optional<DeliveryQueue::InFlight> DeliveryQueue::OldestInFlight() const {
   Height height = front();
   for (const Entry& entry : entries_) {
-    if (entry.state == State::kInFlight) return height;
+    if (entry.state == State::kInFlight) return InFlight{height, entry.begun_at};
     ++height;
   }
   return std::nullopt;
+}
+
+double DeliveryQueue::fill() const {
+  const double bytes = static_cast<double>(held_bytes_) / static_cast<double>(settings_.bytes_max);
+  const double heights =
+      static_cast<double>(lag_blocks()) / static_cast<double>(settings_.max_in_flight + kLookAhead);
+  return std::min(std::max(bytes, heights), 1.0);
 }
 
 uint64_t DeliveryQueue::lag_bytes() const {

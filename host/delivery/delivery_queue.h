@@ -17,8 +17,10 @@
 // Ordered sinks get one height after another. An attempt number serves all heights delivered since
 // the last failure, so that one ack can cover a range of them. A failure voids every unacked height
 // from that one on. Parallel sinks get side by side every height whose safepoint (the latest
-// earlier height that touches one of the same keys) is acked; attempts are counted a height there,
-// and a failure concerns its height only.
+// earlier height that touches one of the same keys) is acked, and so are the last writers of its
+// other keys (conflict_index.h); attempts are counted a height there, and a failure concerns its
+// height only. What a height touches is learned in the order of heights (NextToLearn, Learn); one
+// that is not learned yet waits for everything before it.
 //
 // Threading: none of its own; the owner guards it.
 #pragma once
@@ -32,6 +34,7 @@
 #include "base/clock.h"
 #include "base/latency_histogram.h"
 #include "base/types.h"
+#include "delivery/parallel_order.h"
 #include "delivery/retry.h"
 #include "model/change_set.h"
 
@@ -55,10 +58,9 @@ class DeliveryQueue {
   DeliveryQueue(const Settings& settings, Height base, Height newest, TimePoint now);
 
   enum class Inserted { kQueued, kKnown, kGap };
-  // The next journaled height. `safepoint`: for parallel sinks; 0 means none. kKnown: at or below
-  // the watermark, or known already (then its change set is kept if it is of use). kGap: refused.
-  Inserted Insert(Height height, std::shared_ptr<const ChangeSet> change_set, Height safepoint,
-                  TimePoint now);
+  // The next journaled height. kKnown: at or below the watermark, or known already (then its change
+  // set is kept if it is of use). kGap: refused.
+  Inserted Insert(Height height, std::shared_ptr<const ChangeSet> change_set, TimePoint now);
   // The journal holds everything up to `newest`.
   void Extend(Height newest, TimePoint now);
 
@@ -68,6 +70,10 @@ class DeliveryQueue {
   };
   // The height to deliver now, if any.
   std::optional<Deliverable> Next(TimePoint now);
+  // Parallel sinks: the next height of which it is not known yet what it must come after, if there
+  // is one and there is memory to read it back. Then Learn it.
+  std::optional<Deliverable> NextToLearn() const;
+  void Learn(Height height, Precedence precedence);
   // No effect where the height is no longer wanted.
   void Load(Height height, std::shared_ptr<const ChangeSet> change_set);
   struct Begun {
@@ -109,9 +115,16 @@ class DeliveryQueue {
   Height watermark() const { return watermark(settings_.level); }
   Height newest() const { return newest_; }
   uint64_t in_flight() const { return in_flight_; }
+  struct InFlight {
+    Height height;
+    TimePoint begun_at;  // of this attempt
+  };
   // The lowest height in flight, if any.
-  std::optional<Height> OldestInFlight() const;
+  std::optional<InFlight> OldestInFlight() const;
   uint64_t held_bytes() const { return held_bytes_; }
+  // How much of its memory or of its ring is used: 0 empty, 1 full. What is beyond is read back
+  // from the journal.
+  double fill() const;
   uint64_t entry_count() const { return entries_.size(); }
   uint64_t refused_count() const { return refused_count_; }
   uint64_t retry_count() const { return retry_count_; }
@@ -129,7 +142,6 @@ class DeliveryQueue {
     Attempt attempt;         // 0: never delivered
     uint64_t failures = 0;
     uint64_t bytes = 0;  // 0: not known
-    Height safepoint;
     TimePoint parked_until{};
     TimePoint queued_at{};
     TimePoint begun_at{};  // of the last attempt
@@ -142,7 +154,7 @@ class DeliveryQueue {
   Height front() const { return watermark() + 1; }
   // Room for one more height in flight.
   bool HasRoom() const;
-  bool SafepointAcked(Height safepoint) const;
+  bool IsAcked(Height height) const;
   bool Ready(const Entry& entry, TimePoint now) const;
   void Hold(Entry* entry, std::shared_ptr<const ChangeSet> change_set);
   void Release(Entry* entry);
@@ -153,8 +165,10 @@ class DeliveryQueue {
   void Materialise(TimePoint now);
 
   const Settings settings_;
-  std::deque<Entry> entries_;          // entries_[0] is front()
-  std::array<Height, 4> watermark_{};  // by level; above settings_.level unused
+  std::optional<ParallelOrder> order_;  // parallel only
+  Height learned_;                      // parallel: everything up to here
+  std::deque<Entry> entries_;           // entries_[0] is front()
+  std::array<Height, 4> watermark_{};   // by level; above settings_.level unused
   Height newest_;
   Height cursor_;          // ordered: the next height to deliver
   Attempt generation_{1};  // ordered: the attempt of what is delivered from now on

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is counted of one sink for /metrics, over all its instances. Counters only grow.
+// What is counted of one sink for /metrics, over all its instances. Counters only grow; queue_fill
+// is what the instance at work says.
 // Threading: all from any thread. Ownership: shared by the sink's loop and its instances, an
 // abandoned one included.
 #pragma once
@@ -21,6 +22,7 @@ struct SinkCounters {
   std::atomic<uint64_t> delivered_blocks{0};
   std::atomic<uint64_t> delivered_changes{0};
   std::atomic<uint64_t> delivered_bytes{0};  // of canonical bytes, after the filter
+  std::atomic<double> queue_fill{0};         // of its queue: 0 empty, 1 full; a gauge
   LatencyHistogram ack_time;                 // from deliver to the ack at the instance's level
   LatencyHistogram loop_time;                // one round of the control loop
 

@@ -93,8 +93,8 @@ std::optional<AttachDecision> SinkDelivery::AskPosition(SinkInstance* instance, 
     Result<SinkPosition> position = Error(kCancelled);
     if (watch_->Enter(CallWatch::Call::kResume, Deadline(settings_.call_timeout))) {
       position = instance->Resume();
+      if (!watch_->Leave()) return std::nullopt;
     }
-    if (!watch_->Leave()) return std::nullopt;
     Failpoint("lifecycle.resume.after");
     if (!position) {
       NoteFailure(FaultOf(position.error().code()),
@@ -133,8 +133,8 @@ bool SinkDelivery::Attach(SinkInstance* instance, const Base& base, AttachReason
   Status status = kCancelled;
   if (watch_->Enter(CallWatch::Call::kAttach, Deadline(settings_.call_timeout))) {
     status = instance->Attach(base, reason, settings_.epoch);
+    if (!watch_->Leave()) return false;
   }
-  if (!watch_->Leave()) return false;
   Failpoint("lifecycle.attach.after", base.height.value());
   if (status.ok()) return true;
   NoteFailure(FaultOf(status.code()),
@@ -147,13 +147,13 @@ bool SinkDelivery::Open(SinkInstance* instance, const StartResult& started, cons
   if (!Attach(instance, base, reason)) return false;
   DeliveryQueue::Settings queue;
   queue.level = started.level;
-  queue.parallel = (started.capabilities & kCapabilityParallel) != 0;
   queue.max_in_flight = std::max<uint64_t>(settings_.max_in_flight, 1);
   queue.bytes_max = settings_.queue_bytes;
   queue.retry = settings_.retry;
   queue.ack_time = &settings_.counters->ack_time;
   Lock lock(mutex_);
   started_ = started;
+  queue.parallel = parallel();
   can_resume_ = instance->can_resume();
   // What is enqueued from here on finds the queue; what was before is journaled by now.
   queue_.emplace(queue, base.height, std::max(journal_->journaled(), newest_enqueued_), Now());
@@ -222,107 +222,7 @@ bool SinkDelivery::Reconcile(Lock* lock, SinkInstance* instance) {
   return true;
 }
 
-// --- the loop ----------------------------------------------------------------------------------
-
-void SinkDelivery::Run(SinkInstance* instance) {
-  Lock lock(mutex_);
-  while (!stopping_ && !failure_) {
-    std::optional<DeliveryQueue::Deliverable> next;
-    if (!busy_) next = queue_->Next(Now());
-    if (!next) {
-      WaitForWork(&lock);
-    } else if (ask_again_) {
-      if (!Reconcile(&lock, instance)) return;
-    } else if (next->change_set == nullptr) {
-      if (!ReadBack(&lock, next->height)) return;
-    } else if (!DeliverOne(&lock, instance, *next)) {
-      return;
-    }
-  }
-}
-
-void SinkDelivery::WaitForWork(Lock* lock) {
-  waiting_ = true;
-  std::optional<TimePoint> until;
-  if (!busy_) until = queue_->ParkedUntil();
-  if (until) {
-    changed_.wait_until(*lock, *until);
-  } else {
-    changed_.wait(*lock);
-  }
-  waiting_ = false;
-}
-
-bool SinkDelivery::ReadBack(Lock* lock, Height height) {
-  lock->unlock();
-  Result<std::shared_ptr<const ChangeSet>> change_set = journal_->Read(height);
-  lock->lock();
-  if (change_set) {
-    queue_->Load(height, std::move(*change_set));
-  } else {
-    FailLocked(SinkFault::kRetryable,
-               change_set.error().WithContext(
-                   fmt::format("height {} cannot be read back from the journal", height)));
-    lock->unlock();
-    wake_();
-    lock->lock();
-  }
-  return true;
-}
-
-bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
-                              const DeliveryQueue::Deliverable& next) {
-  const Height height = next.height;
-  delivering_ = height;
-  delivering_since_ = Now();
-  const DeliveryQueue::Begun begun = queue_->Begin(height, delivering_since_);
-  if (queue_->in_flight() == 1) last_progress_ = delivering_since_;
-  const bool wake = !watched_ && settings_.ack_timeout > Duration::zero();
-  if (wake) watched_ = true;
-  const uint64_t ready_before = ready_count_;
-  // The plugin may ack before deliver returns.
-  channel_.NoteDelivered(height, begun.attempt);
-  lock->unlock();
-  if (wake) wake_();
-
-  Delivery delivery;
-  delivery.change_set = settings_.filter.passes_all()
-                            ? next.change_set
-                            : FilterChangeSet(*next.change_set, settings_.filter);
-  delivery.epoch = settings_.epoch;
-  delivery.attempt = begun.attempt;
-  delivery.newest_height = begun.newest_height;
-  delivery.with_old_values = settings_.with_old_values;
-  Failpoint("delivery.deliver.before", height.value());
-  Status status = kCancelled;
-  if (watch_->Enter(CallWatch::Call::kDeliver, TimePoint::max())) {
-    status = instance->Deliver(delivery);
-  }
-  if (!watch_->Leave()) return false;
-  Failpoint("delivery.deliver.after", height.value());
-
-  lock->lock();
-  delivering_.reset();
-  if (status.ok() || status.code() == StatusCode::kPending) CountDelivered(*delivery.change_set);
-  ApplyResult(height, begun.attempt, ready_before, status);
-  const bool watch_busy = busy_ && !watched_ && settings_.stalled_after > Duration::zero();
-  if (watch_busy) watched_ = true;
-  const bool tell_control = watch_busy || failure_.has_value();
-  Tell(lock);
-  if (tell_control) {
-    lock->unlock();
-    wake_();
-    lock->lock();
-  }
-  return true;
-}
-
-void SinkDelivery::CountDelivered(const ChangeSet& change_set) {
-  SinkCounters& counters = *settings_.counters;
-  counters.delivered_blocks.fetch_add(1, std::memory_order_relaxed);
-  counters.delivered_changes.fetch_add(change_set.changes().size(), std::memory_order_relaxed);
-  counters.delivered_bytes.fetch_add(change_set.canonical().size(), std::memory_order_relaxed);
-}
+// --- what came of a delivery -------------------------------------------------------------------
 
 void SinkDelivery::ApplyResult(Height height, Attempt attempt, uint64_t ready_before,
                                const Status& status) {
@@ -347,7 +247,10 @@ void SinkDelivery::ApplyResult(Height height, Attempt attempt, uint64_t ready_be
 
 void SinkDelivery::ApplyAck(const DeliveryQueue::AckRange& ack) {
   const TimePoint now = Now();
-  if (queue_->Ack(ack, now)) last_progress_ = now;
+  const Height before = queue_->watermark();
+  if (!queue_->Ack(ack, now)) return;
+  // Side by side, one height that is never acked would go unnoticed among those that are.
+  if (!parallel() || queue_->watermark() != before) last_progress_ = now;
 }
 
 void SinkDelivery::ApplyFailed(Height height, Attempt attempt, const Status& status,
@@ -362,7 +265,7 @@ void SinkDelivery::ApplyFailed(Height height, Attempt attempt, const Status& sta
   if (!failed || stopping_) return;
   last_error_ = HeightError{WallNanos(), status};
   settings_.counters->CountError(status.code());
-  ask_again_ = can_resume_ && (started_.capabilities & kCapabilityParallel) == 0;
+  ask_again_ = can_resume_ && !parallel();
   if (failed->exhausted) {
     FailLocked(SinkFault::kExhausted, status.WithContext(fmt::format("height {} failed {} times",
                                                                      height, failed->failures)));
@@ -381,12 +284,16 @@ void SinkDelivery::OnReports() {
   Reader reader(this);
   if (!channel_.Drain(&reader)) return;
   const bool failed = failure_.has_value();
-  // The thread is woken only where there may be something to do for it.
-  const bool wake_thread = waiting_ || (queue_ && queue_->in_flight() == 0) || failed;
+  // A thread is woken only where there may be something to do for it; it wakes the next.
+  const bool wake_thread = waiting_ > 0 || (queue_ && queue_->in_flight() == 0);
   Tell(&lock);
   lock.unlock();
-  if (wake_thread) changed_.notify_one();
-  if (failed) wake_();
+  if (failed) {
+    changed_.notify_all();
+    wake_();
+  } else if (wake_thread) {
+    changed_.notify_one();
+  }
 }
 
 bool SinkDelivery::Untold() const {
@@ -397,8 +304,17 @@ bool SinkDelivery::Untold() const {
   return false;
 }
 
+// Under mutex_.
+void SinkDelivery::NoteFill() {
+  if (!stopping_) {
+    settings_.counters->queue_fill.store(queue_->fill(), std::memory_order_relaxed);
+  }
+}
+
 void SinkDelivery::Tell(Lock* lock) {
-  if (!queue_ || !Untold()) return;
+  if (!queue_) return;
+  NoteFill();
+  if (!Untold()) return;
   lock->unlock();
   TellLevels();
   lock->lock();
@@ -449,11 +365,11 @@ void SinkDelivery::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
     if (queue_) {
       // Heights come dense, and the queue began at what was journaled then; should that ever fail,
       // the journal has what is between.
-      if (queue_->Insert(height, std::move(change_set), height - 1, Now()) ==
-          DeliveryQueue::Inserted::kGap) {
+      if (queue_->Insert(height, std::move(change_set), Now()) == DeliveryQueue::Inserted::kGap) {
         queue_->Extend(height, Now());
       }
-      wake_thread = waiting_;
+      NoteFill();
+      wake_thread = waiting_ > 0;
     }
   }
   if (wake_thread) changed_.notify_one();
@@ -462,6 +378,8 @@ void SinkDelivery::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
 void SinkDelivery::Stop(bool at_once) {
   {
     std::lock_guard lock(mutex_);
+    // Nobody is slowed down by a queue that is not worked on.
+    if (!stopping_) settings_.counters->queue_fill.store(0, std::memory_order_relaxed);
     stopping_ = true;
     at_once_ = at_once_ || at_once;
   }
@@ -493,28 +411,29 @@ TimePoint SinkDelivery::CheckOverdue(TimePoint now) {
     std::lock_guard lock(mutex_);
     watched_ = false;
     if (!queue_ || failure_ || stopping_) return look_again;
-    if (queue_->in_flight() > 0 && settings_.ack_timeout > Duration::zero()) {
+    const std::optional<DeliveryQueue::InFlight> oldest = queue_->OldestInFlight();
+    if (oldest && settings_.ack_timeout > Duration::zero()) {
       watched_ = true;
-      const TimePoint overdue_at = last_progress_ + settings_.ack_timeout;
+      const TimePoint overdue_at =
+          std::max(last_progress_, oldest->begun_at) + settings_.ack_timeout;
       if (now >= overdue_at) {
-        FailLocked(
-            SinkFault::kRetryable,
-            Status(StatusCode::kTimeout, fmt::format("no ack for height {} within {} ms",
-                                                     queue_->OldestInFlight().value_or(Height()),
-                                                     Milliseconds(settings_.ack_timeout))));
+        FailLocked(SinkFault::kRetryable,
+                   Status(StatusCode::kTimeout,
+                          fmt::format("no ack for height {} within {} ms", oldest->height,
+                                      Milliseconds(settings_.ack_timeout))));
       }
       look_again = overdue_at;
     }
     // A height that is void or acked meanwhile is not in flight, but its deliver may block still.
-    if (delivering_ && queue_->in_flight() == 0 && settings_.ack_timeout > Duration::zero()) {
+    if (!calls_.empty() && settings_.ack_timeout > Duration::zero()) {
       watched_ = true;
-      const TimePoint overdue_at =
-          std::max(delivering_since_, last_progress_) + settings_.ack_timeout;
+      const Call& call = calls_.front();
+      const TimePoint overdue_at = std::max(call.since, last_progress_) + settings_.ack_timeout;
       if (now >= overdue_at) {
         FailLocked(SinkFault::kRetryable,
                    Status(StatusCode::kTimeout,
                           fmt::format("deliver of height {} has not returned within {} ms",
-                                      *delivering_, Milliseconds(settings_.ack_timeout))));
+                                      call.height, Milliseconds(settings_.ack_timeout))));
       }
       look_again = std::min(look_again, overdue_at);
     }

@@ -3,12 +3,16 @@
 // Delivery to one instance of a sink: the queue, the channel of what the plugin reports, and the
 // loop that delivers. It lives as long as its instance; the next instance gets a new one.
 //
-// The loop runs on the thread that makes all calls into this instance (lifecycle/instance_run.h).
+// The loop runs on the thread that makes all calls into this instance (lifecycle/instance_run.h);
+// where the instance is PARALLEL, several threads run it side by side until the last has ended.
+// One of them at a time reads the journal ahead and learns which heights touch the same keys.
 // Reports are applied at once, on the thread that brings them, so that an ack reaches the gate with
 // one wake-up even while a deliver is under way.
 //
 // Locks: reporting_ before mutex_; neither is held while the plugin is called, mutex_ not while the
 // observer is.
+//
+// sink_delivery.cc has all but the loop, which is in sink_delivery_loop.cc.
 //
 // Threading: Open, Run and AskPosition on the instance's thread; all others on any.
 // Ownership: borrows instance, journal and observer. After Run has ended for an abandoned call none
@@ -23,11 +27,13 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/types.h"
 #include "delivery/attach.h"
 #include "delivery/call_watch.h"
+#include "delivery/conflict_index.h"
 #include "delivery/delivery_queue.h"
 #include "delivery/ports.h"
 #include "delivery/sink_counters.h"
@@ -50,6 +56,7 @@ class SinkDelivery {
     Duration call_timeout{};   // of a resume or attach
     Duration stalled_after{};  // BUSY for so long without progress is a failure; 0: never
     uint64_t max_in_flight = 1024;
+    uint64_t workers = 1;  // threads that deliver, where the instance is PARALLEL
     uint64_t queue_bytes = 64 << 20;
     RetrySettings retry;
     std::shared_ptr<SinkCounters> counters;
@@ -70,7 +77,8 @@ class SinkDelivery {
   // Calls attach and opens the queue above `base`; false: abandoned, or a failure was noted.
   bool Open(SinkInstance* instance, const StartResult& started, const Base& base,
             AttachReason reason);
-  // Delivers until Stop, a failure, or the end of the thread by abandonment.
+  // Delivers until Stop, a failure, or the end of the thread by abandonment; no deliver is under
+  // way on return.
   void Run(SinkInstance* instance);
   // Waits until `height` is journaled; false: stopped, or a failure was noted.
   bool WaitUntilJournaled(Height height);
@@ -113,11 +121,26 @@ class SinkDelivery {
   // Applies what the channel hands on to the queue; the owner's mutex_ is held.
   class Reader;
 
+  // A deliver that has not returned.
+  struct Call {
+    Height height;
+    TimePoint since;
+  };
+
   void OnReports();
+  // One thread's loop, until the end of Run.
+  void Work(SinkInstance* instance);
+  bool Delivering(Height height) const;
+  // Whether another worker may find something to do, or something to wait for.
+  bool MoreWork();
+  std::optional<DeliveryQueue::Deliverable> ToLearn() const;
+  // Finds out what a height must come after, off the lock.
+  void LearnNext(Lock* lock, const DeliveryQueue::Deliverable& next);
   // Under mutex_, which it gives up while the plugin, the journal or the observer is called. False:
   // the thread has been abandoned.
   bool DeliverOne(Lock* lock, SinkInstance* instance, const DeliveryQueue::Deliverable& next);
-  bool ReadBack(Lock* lock, Height height);
+  // Reads a height back from the journal, off the lock; null: a failure was noted.
+  std::shared_ptr<const ChangeSet> ReadBack(Lock* lock, Height height);
   void CountDelivered(const ChangeSet& change_set);
   void ApplyResult(Height height, Attempt attempt, uint64_t ready_before, const Status& status);
   void ApplyAck(const DeliveryQueue::AckRange& ack);
@@ -126,10 +149,12 @@ class SinkDelivery {
   void WaitForWork(Lock* lock);
   void FailLocked(SinkFault fault, Status status);
   bool Attach(SinkInstance* instance, const Base& base, AttachReason reason);
+  void NoteFill();
   // Tells the observer what it does not know yet. Takes and leaves `lock` locked.
   void Tell(Lock* lock);
   void TellLevels();
   bool Untold() const;
+  bool parallel() const { return (started_.capabilities & kCapabilityParallel) != 0; }
   double Random() { return std::uniform_real_distribution<double>()(random_); }
 
   // Set in the constructor.
@@ -153,18 +178,22 @@ class SinkDelivery {
   std::optional<HeightError> last_error_;
   std::optional<Height> sink_height_;
   Height newest_enqueued_;
-  TimePoint last_progress_{};         // an ack, or the first height in flight after none
-  std::optional<Height> delivering_;  // the height whose deliver is under way
-  TimePoint delivering_since_{};
+  // An ack (of a PARALLEL instance: one that moved the watermark), or the first height in flight
+  // after none.
+  TimePoint last_progress_{};
+  std::vector<Call> calls_;  // in the order in which they were made
   TimePoint busy_since_{};
   uint64_t ready_count_ = 0;
   bool busy_ = false;       // BUSY was answered and ready has not been called since
   bool ask_again_ = false;  // the sink is to be asked where it is before more is delivered
   bool stopping_ = false;
   bool at_once_ = false;
-  bool waiting_ = false;    // the thread waits in changed_
+  bool reading_ = false;    // a thread reads the journal; it has index_ then
+  uint64_t waiting_ = 0;    // threads that wait in changed_ for work
   bool watched_ = false;    // somebody looks at CheckOverdue in time
   std::mt19937_64 random_;  // for jitter only
+
+  ConflictIndex index_;  // by whoever has set reading_
 };
 
 }  // namespace sluice

@@ -112,6 +112,7 @@ bool InstanceRun::Create() {
   delivery.call_timeout = settings_.start_timeout;
   delivery.stalled_after = settings_.stalled_after;
   delivery.max_in_flight = settings_.max_in_flight;
+  delivery.workers = settings_.workers;
   delivery.queue_bytes = settings_.queue_bytes;
   delivery.retry = settings_.retry;
   delivery.counters = counters_;

@@ -3,7 +3,9 @@
 // One instance of a sink's plugin, from create to destroy, on a thread of its own that makes all of
 // its calls one after another: create, start, resume, attach, deliver …, drain, destroy. Written as
 // one straight line; who wants something else meanwhile says so and may cancel the call under way.
-// The cancel is made on a second thread, one at a time, for it may block as any other call.
+// Where the instance is PARALLEL, delivery has more threads for the time between attach and drain
+// (SinkDelivery::Run). The cancel is made on a thread of its own, one at a time, for it may block
+// as any other call.
 //
 // A call that never returns leaves the run abandoned: the instance is not destroyed, its thread and
 // all that the thread may still use live on, and nothing of the node is touched any more.

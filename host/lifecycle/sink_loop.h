@@ -6,9 +6,10 @@
 //
 // Threading: two threads a sink. The control thread runs the loop; it never enters the plugin, so
 // nothing that a plugin does can block it. The instance's thread (instance_run.h) makes all calls
-// of the ABI, [control] and [delivery] ones, one after another; only cancel has a thread of its
-// own, for as long as it takes. All public functions are callable from any thread; none blocks, but
-// Join and, for as long as a record takes to be written, Command.
+// of the ABI, [control] and [delivery] ones, one after another; only a sink that is PARALLEL has
+// `workers` threads that deliver, and cancel has a thread of its own, for as long as it takes. All
+// public functions are callable from any thread; none blocks, but Join and, for as long as a record
+// takes to be written, Command.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +47,7 @@ struct SinkSettings {
   std::string configuration;  // equal texts: an instance need not be made anew
   Duration ack_timeout{};  // no ack for so long while heights are in flight: the instance is broken
   uint64_t max_in_flight = 1024;  // heights
+  uint64_t workers = 4;           // that deliver side by side, where the instance is PARALLEL
   uint64_t queue_bytes = 64 << 20;
   RetrySettings retry;
   Duration start_timeout{}, stop_timeout{}, drain_timeout{}, stalled_after{}, healthy_after{};

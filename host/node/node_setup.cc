@@ -40,6 +40,7 @@ SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
   settings.configuration = SinkConfigVersion(sink);
   settings.ack_timeout = sink.ack_timeout;
   settings.max_in_flight = sink.max_in_flight;
+  settings.workers = sink.workers;
   settings.queue_bytes = sink.queue_bytes;
   settings.retry = MakeRetry(sink.retry);
   settings.start_timeout = config.lifecycle.start_timeout;

@@ -169,6 +169,13 @@ void SinkSet::Enqueue(const std::shared_ptr<const ChangeSet>& change_set) {
   }
 }
 
+double SinkSet::QueueFill(size_t sink) const {
+  std::shared_lock lock(mutex_);
+  if (sink >= entries_.size()) return 0;
+  const std::unique_ptr<SinkLoop>& loop = entries_[sink]->loop;
+  return loop ? loop->counters().queue_fill.load(std::memory_order_relaxed) : 0;
+}
+
 Status SinkSet::Command(const SinkName& sink, SinkCommand command) {
   std::shared_ptr<Entry> entry;
   bool needed = false;
@@ -245,25 +252,14 @@ void SinkSet::DropPlaces() {
 }
 
 std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& prepared) {
-  std::unique_lock lock(mutex_);
+  std::vector<SinkName> added;
   for (const PreparedSink& one : prepared) {
-    const SinkName& name = one.settings.name;
-    const size_t place = PlaceLocked(name);
-    if (place < entries_.size() && !entries_[place]->removed.load()) continue;
-    tracker_->Add(name);
-    auto entry = std::make_shared<Entry>();
-    entry->name = name;
-    entry->prepared.settings.name = name;
-    entry->prepared.enabled = false;
-    entry->planned = true;
-    if (place < entries_.size()) {
-      ReplaceLocked(place, std::move(entry));
-    } else {
-      entries_.push_back(std::move(entry));
-    }
+    if (MakePlace(one.settings.name)) added.push_back(one.settings.name);
   }
+  // Without the lock: it tells the pipeline, which may be asking how full the queues are.
+  for (const SinkName& name : added) tracker_->Add(name);
   std::vector<PolicySink> sinks;
-  for (const auto& entry : entries_) {
+  for (const auto& entry : Entries()) {
     PolicySink sink{entry->name, false, false};
     for (const PreparedSink& one : prepared) {
       if (one.settings.name != entry->name) continue;
@@ -273,6 +269,23 @@ std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& pre
     sinks.push_back(std::move(sink));
   }
   return sinks;
+}
+
+bool SinkSet::MakePlace(const SinkName& name) {
+  auto entry = std::make_shared<Entry>();
+  entry->name = name;
+  entry->prepared.settings.name = name;
+  entry->prepared.enabled = false;
+  entry->planned = true;
+  std::unique_lock lock(mutex_);
+  const size_t place = PlaceLocked(name);
+  if (place == entries_.size()) {
+    entries_.push_back(std::move(entry));
+    return true;
+  }
+  if (!entries_[place]->removed.load()) return false;
+  ReplaceLocked(place, std::move(entry));
+  return true;
 }
 
 std::vector<std::string> SinkSet::Apply(std::vector<PreparedSink> prepared, const Policy& policy) {

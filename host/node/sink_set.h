@@ -60,6 +60,7 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   // Those that `policy` needs are used from the beginning.
   void Start(const Policy& policy);
   void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
+  double QueueFill(size_t sink) const override;
 
   // Answers when the command is on record; `status` shows what comes of it. Errors: kNotFound (no
   // such sink), kInvalid (it does not apply; the text says what does), what the loop says.
@@ -112,6 +113,8 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   void StartEntry(Entry* entry, bool needed);
   std::string ApplyOne(PreparedSink prepared, bool needed);
   void Orphan(Entry* entry);
+  // False where the sink has one.
+  bool MakePlace(const SinkName& name);
   // Under mutex_, exclusively.
   void ReplaceLocked(size_t place, std::shared_ptr<Entry> entry);
   // Where the sink stands in the list; its end where it does not.

@@ -4,12 +4,12 @@
 // types. Delivery and lifecycle know this interface only; the C ABI ends in this folder.
 //
 // Threading: all functions on one thread, one after another (lifecycle/instance_run.h, for
-// readback the caller's), but Cancel, which comes on another one while a call is under way, and
-// Abandon. That is less than the ABI allows (plugin.h, Threads: a delivery thread besides the
-// control thread, several deliveries at once where the instance is PARALLEL), so that a host may
-// come to use the rest without a change for plugins.
-// Lifetime: Destroy is always the last call and is made exactly once by the owner, after a Cancel
-// under way has returned.
+// readback the caller's), but Deliver of an instance that is PARALLEL, which several threads call
+// at once while no other function is called; Cancel, which comes on another one while a call is
+// under way; and Abandon. That is less than the ABI allows (plugin.h, Threads: a delivery thread
+// besides the control thread), so that a host may come to use the rest without a change for
+// plugins. Lifetime: Destroy is always the last call and is made exactly once by the owner, after a
+// Cancel under way has returned.
 #pragma once
 
 #include <cstdint>
@@ -118,10 +118,11 @@ class SinkInstance {
 
   // The status' code is what deliver returned (kOk, kPending, kBusy, kRetry, kReject, kFatal, …);
   // its message is the plugin's text. Splits into parts where the instance asked for them; then kOk
-  // and kPending are the last part's, any other code the first that was not taken.
+  // and kPending are the last part's, any other code the first that was not taken. Heights are
+  // delivered at once only where they share no key, and each only once at a time.
   virtual Status Deliver(const Delivery& delivery) = 0;
 
-  // The call under way returns kCancelled soon, where the plugin knows how. On another thread than
+  // The calls under way return kCancelled soon, where the plugin knows how. On another thread than
   // that call's, one at a time, never during or after Destroy. May block as any other call.
   virtual void Cancel() = 0;
   virtual Status Drain(Duration deadline) = 0;

@@ -33,6 +33,13 @@ FLAWS = {
     "stores_the_position_first": ["restart.in_deliver"],
 }
 
+# The same of the sink that takes heights side by side.
+PARALLEL_FLAWS = {
+    "loses_what_comes_at_once": ["parallel.side_by_side"],
+    "resumes_above_a_gap": ["parallel.above_a_gap", "gap.is_refused"],
+    "doubles_what_comes_again": ["parallel.above_a_gap", "again.suffix_after_restart"],
+}
+
 # Nothing that these look at is broken by any flaw.
 UNTOUCHED = {"settings.schema_is_read", "life.destroy_without_start"}
 
@@ -78,6 +85,19 @@ class SuiteCanFail(ContractCase):
                 only = [*expected, *UNTOUCHED]
                 outcome = run(TEST_PLUGINS / "flawed.so", {"flaw": flaw}, *PATIENCE, *IMPATIENCE,
                               "--only", *only)
+                self.assertEqual(outcome.code, 1, outcome.text)
+                self.assertEqual(outcome.failed, set(expected), outcome.text)
+
+    def test_a_sink_that_takes_heights_side_by_side_keeps_the_contract(self):
+        outcome = run(TEST_PLUGINS / "side_by_side.so", {}, *PATIENCE)
+        self.assert_kept(outcome, ["acks.of_parts", "settings.missing_required_is_invalid"],
+                         parallel=True)
+
+    def test_each_flaw_of_heights_side_by_side_is_found(self):
+        for flaw, expected in PARALLEL_FLAWS.items():
+            with self.subTest(flaw):
+                outcome = run(TEST_PLUGINS / "side_by_side.so", {"flaw": flaw}, *PATIENCE,
+                              *IMPATIENCE, "--only", *expected, *UNTOUCHED)
                 self.assertEqual(outcome.code, 1, outcome.text)
                 self.assertEqual(outcome.failed, set(expected), outcome.text)
 

@@ -35,7 +35,7 @@ const std::vector<Check>& AllChecks() {
     std::vector<Check> checks;
     for (std::vector<Check> (*part)() :
          {SettingsChecks, LifeChecks, ResumeChecks, AckChecks, ContentChecks, FilterChecks,
-          RefusalChecks, FenceChecks, RestartChecks}) {
+          RefusalChecks, FenceChecks, ParallelChecks, RestartChecks}) {
       std::vector<Check> some = part();
       std::move(some.begin(), some.end(), std::back_inserter(checks));
     }

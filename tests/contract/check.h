@@ -96,6 +96,7 @@ std::vector<Check> FenceChecks();
 std::vector<Check> ContentChecks();
 std::vector<Check> FilterChecks();
 std::vector<Check> AckChecks();
+std::vector<Check> ParallelChecks();
 std::vector<Check> RestartChecks();
 
 // The first thing that is wrong.

@@ -57,9 +57,12 @@ def run(plugin, settings=None, *args):
 
 
 class ContractCase(unittest.TestCase):
-    def assert_kept(self, outcome, not_checked=()):
-        """Every check passed; but for those that cannot be made on this sink, which are named."""
+    def assert_kept(self, outcome, not_checked=(), parallel=False):
+        """Every check passed; but for those that cannot be made on this sink, which are named, and
+        those of heights side by side, where the sink need not take them so."""
         print(outcome.text, file=sys.stderr, flush=True)
         self.assertEqual(outcome.code, 0, outcome.text)
         self.assertGreater(len(outcome.verdicts), 40, outcome.text)
-        self.assertEqual(outcome.named("not checked"), sorted(not_checked), outcome.text)
+        left_out = [name for name in outcome.named("not checked")
+                    if parallel or not name.startswith("parallel.")]
+        self.assertEqual(left_out, sorted(not_checked), outcome.text)

@@ -4,7 +4,8 @@
 // same loader, batches and decision where to attach; but call by call, so that a check can stop
 // between any two, and with every answer looked at.
 //
-// Threading: one thread, but Cancel, which comes on another one as plugin.h says.
+// Threading: one thread, but Cancel, which comes on another one as plugin.h says, and DeliverOnce
+// of an instance that is PARALLEL, on any number while no other function is called.
 // Lifetime: destroys the instance; must not outlive the report.
 #pragma once
 
@@ -83,6 +84,7 @@ class Incarnation {
   void NextAttempt() { attempt_ = attempt_ + 1; }
 
   const StartResult& started() const { return started_; }
+  bool parallel() const { return (started_.capabilities & kCapabilityParallel) != 0; }
   const Base& base() const { return base_; }
   Epoch epoch() const { return options_.epoch; }
   const AckRecorder& acks() const { return recorder_; }

@@ -7,8 +7,12 @@
 // Threading: as sink_instance.h says; FakeSystem and Faults from any thread.
 #pragma once
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -30,6 +34,12 @@ class FakeSystem {
     std::string canonical;
   };
 
+  // Takes heights side by side: above a gap too, as long as the changes of each key come in order.
+  void SetParallel() {
+    std::lock_guard lock(mutex_);
+    parallel_ = true;
+  }
+
   // OK where it was held already, too; kFenced for an epoch older than one seen; kFatal for a gap
   // or another history.
   Status Write(const ChangeSet& change_set, Epoch epoch) {
@@ -42,6 +52,7 @@ class FakeSystem {
     }
     changed_.notify_all();
     if (change_set.height() <= position_.height) return Status::Ok();
+    if (parallel_) return WriteAnywhere(change_set, epoch);
     if (change_set.height() != position_.height + 1) {
       ++gap_count_;
       return {StatusCode::kFatal, "a gap"};
@@ -83,14 +94,49 @@ class FakeSystem {
     std::lock_guard lock(mutex_);
     return fenced_count_;
   }
+  // Changes that came after a later one of the same key.
+  uint64_t key_order_errors() const {
+    std::lock_guard lock(mutex_);
+    return key_order_errors_;
+  }
+  // Heights that were taken above a gap.
+  uint64_t above_gap_count() const {
+    std::lock_guard lock(mutex_);
+    return above_gap_count_;
+  }
 
  private:
+  Status WriteAnywhere(const ChangeSet& change_set, Epoch epoch) {
+    const Height height = change_set.height();
+    if (!above_.emplace(height, change_set.digest()).second) return Status::Ok();
+    if (height != position_.height + 1) ++above_gap_count_;
+    for (const Change& change : change_set.changes()) {
+      Height& last = last_writer_[fmt::format("{}/{}", change.store, change.key)];
+      if (height < last) ++key_order_errors_;
+      last = std::max(last, height);
+    }
+    position_.empty = false;
+    position_.stream_id = std::string(change_set.stream_id());
+    position_.epoch = epoch;
+    while (!above_.empty() && above_.begin()->first == position_.height + 1) {
+      position_.height = above_.begin()->first;
+      position_.digest = above_.begin()->second;
+      above_.erase(above_.begin());
+    }
+    return Status::Ok();
+  }
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   SinkPosition position_;
   std::vector<Received> log_;  // what was taken, in order
   uint64_t gap_count_ = 0;
   uint64_t fenced_count_ = 0;
+  bool parallel_ = false;
+  std::map<Height, Digest> above_;             // held above a gap
+  std::map<std::string, Height> last_writer_;  // by store and key
+  uint64_t key_order_errors_ = 0;
+  uint64_t above_gap_count_ = 0;
 };
 
 struct FakeSinkOptions {
@@ -98,6 +144,8 @@ struct FakeSinkOptions {
   bool can_resume = true;
   // PENDING: acked by a thread of the sink, in ranges of up to `group` heights; 0: OK at once.
   size_t group = 0;
+  // Takes heights side by side; what is PENDING is acked one by one, the last that came first.
+  bool parallel = false;
 };
 
 class FakeSink : public SinkInstance {
@@ -109,8 +157,11 @@ class FakeSink : public SinkInstance {
   Result<StartResult> Start(const StartArgs& args) override {
     epoch_ = args.epoch;
     stream_id_ = args.stream_id;
-    if (options_.group > 0) thread_ = std::thread([this] { AckThread(); });
-    return StartResult{options_.level, 0, 0};
+    if (options_.parallel) system_->SetParallel();
+    if (options_.group > 0) {
+      thread_ = std::thread([this] { options_.parallel ? ParallelAckThread() : AckThread(); });
+    }
+    return StartResult{options_.level, options_.parallel ? kCapabilityParallel : 0, 0};
   }
   bool can_resume() const override { return options_.can_resume; }
   Result<SinkPosition> Resume() override { return system_->position(); }
@@ -121,7 +172,8 @@ class FakeSink : public SinkInstance {
     if (options_.group == 0) return system_->Write(*delivery.change_set, delivery.epoch);
     std::lock_guard lock(mutex_);
     // Delivered before the nack was heard: void, and it comes again with a new attempt.
-    if (delivery.attempt <= nacked_attempt_) return {StatusCode::kPending, ""};
+    if (!options_.parallel && delivery.attempt <= nacked_attempt_)
+      return {StatusCode::kPending, ""};
     staged_.push_back(delivery);
     changed_.notify_all();
     return {StatusCode::kPending, ""};
@@ -196,6 +248,28 @@ class FakeSink : public SinkInstance {
       lock.unlock();
       listener_->OnAck(ack);
       lock.lock();
+    }
+  }
+
+  void ParallelAckThread() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return stopping_ || !staged_.empty(); });
+      if (stopping_) return;
+      const Delivery next = staged_.back();
+      staged_.pop_back();
+      lock.unlock();
+      const Height height = next.change_set->height();
+      if (!BeforeGroup(next)) {
+        listener_->OnNack({next.epoch, next.attempt, height, StatusCode::kRetry, Duration::zero(),
+                           "nacked on request"});
+      } else if (!system_->Write(*next.change_set, next.epoch).ok()) {
+        listener_->OnFailed(Status(StatusCode::kFatal, "the system refused a height"));
+      } else if (AckGroup()) {
+        listener_->OnAck({next.epoch, next.attempt, height, height, options_.level});
+      }
+      lock.lock();
+      changed_.notify_all();
     }
   }
 
@@ -284,9 +358,9 @@ class Faults {
     changed_.notify_all();
     return released_;
   }
-  bool WaitUntilBlocked() {
+  bool WaitUntilBlocked(int count = 1) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, [&] { return blocked_ > 0; });
+    return changed_.wait_for(lock, kPatience, [&] { return blocked_ >= count; });
   }
   bool WaitUntilNobodyIsBlocked() {
     std::unique_lock lock(mutex_);
@@ -434,6 +508,7 @@ class FakePluginLibrary final : public PluginLibrary {
     identity_.id = "fake";
     identity_.version = "1.0.0";
     identity_.highest_level = AckLevel::kVisible;
+    identity_.capabilities = kCapabilityParallel;
   }
   const PluginIdentity& identity() const override { return identity_; }
   Result<std::unique_ptr<SinkInstance>> CreateInstance(const InstanceOptions& /*options*/,

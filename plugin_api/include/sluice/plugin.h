@@ -100,7 +100,11 @@ extern "C" {
 #define SLUICE_LOG_CRITICAL 5
 
 /* Capabilities, bits of a uint64_t. */
-#define SLUICE_CAP_PARALLEL UINT64_C(1) /* deliver may be called for several heights at once */
+/* Deliver is called for several heights at once, each once at a time, and each when all earlier ones that
+ * change one of the same keys are acked. Attempts, RETRY and nacks concern one height; resume is not asked
+ * before it comes again. After a restart the heights above what resume gave come again: the instance
+ * deduplicates by height. */
+#define SLUICE_CAP_PARALLEL UINT64_C(1)
 /* Of an instance, in start's result: after a crash the external system may show some heights twice, and its
  * readers deduplicate. The host tells people so; it changes nothing else. */
 #define SLUICE_CAP_AT_LEAST_ONCE UINT64_C(2)
@@ -302,10 +306,10 @@ typedef struct sluice_instance {
   /* Optional. Records a new base atomically, and durably raises the epoch in the external system before
    * it returns. Before the first deliver and after every change of base. [control & started] */
   int32_t (*attach)(void* state, const sluice_attach_args* args);
-  /* OK (acked at the instance's level), PENDING, BUSY, RETRY, REJECT, FATAL. In height order.
-   * [delivery & started] */
+  /* OK (acked at the instance's level), PENDING, BUSY, RETRY, REJECT, FATAL. In height order, but for
+   * SLUICE_CAP_PARALLEL. [delivery & started] */
   int32_t (*deliver)(void* state, const sluice_batch* batch);
-  /* Optional. The call in progress returns CANCELLED soon. The one function that comes while another is
+  /* Optional. The call in progress (all of them, under PARALLEL) returns CANCELLED soon. The one function that comes while another is
    * running, and so on another thread: it touches only what may be touched from two. The call that it is
    * meant for may have returned just before. May come again; never twice at once, and has returned before
    * destroy is called. [any-thread & any-state] */

@@ -17,6 +17,8 @@
 #include <sluice/replace_file.hpp>
 #include <thread>
 
+#include "height_json.h"
+
 namespace {
 
 using namespace sluice::sdk;
@@ -43,52 +45,6 @@ void SetPosition(const json& document, Position* position) {
   position->SetAt(document["stream"].get<std::string>(), document["epoch"], document["height"],
                   DigestFromHex(document["digest"].get<std::string>()).value());
 }
-
-class Heights final : public ReadbackCursor {
- public:
-  explicit Heights(json document) : document_(std::move(document)) {}
-
-  Status Next(ReadbackItem* item) override {
-    item->kind = SLUICE_READBACK_END;
-    const json& heights = document_["heights"];
-    if (at_ == heights.size()) return Status::Ok();
-    const json& height = heights[at_++];
-    bytes_.clear();
-    changes_.clear();
-    for (const json& change : height["changes"]) {
-      bytes_.push_back({change["store"], FromHex(change["key"].get<std::string>()).value(),
-                        FromHex(change["value"].get<std::string>()).value()});
-    }
-    for (size_t i = 0; i < bytes_.size(); ++i) {
-      const json& from = height["changes"][i];
-      sluice_change change{};
-      change.kind = from["kind"];
-      change.transaction = from["tx"];
-      change.sequence = from["seq"];
-      change.store = Text(bytes_[i].store);
-      change.key = Bytes(bytes_[i].key);
-      change.value = Bytes(bytes_[i].value);
-      changes_.push_back(change);
-    }
-    item->kind = SLUICE_READBACK_HEIGHT;
-    item->flags = height["filtered"].get<bool>() ? SLUICE_BATCH_FILTERED : 0;
-    item->height = height["height"];
-    item->digest = DigestFromHex(height["digest"].get<std::string>()).value();
-    item->changes = changes_.data();
-    item->change_count = changes_.size();
-    item->change_stride = sizeof(sluice_change);
-    return Status::Ok();
-  }
-
- private:
-  struct ChangeBytes {
-    std::string store, key, value;
-  };
-  json document_;
-  size_t at_ = 0;
-  std::vector<ChangeBytes> bytes_;
-  std::vector<sluice_change> changes_;
-};
 
 class Flawed {
  public:
@@ -185,7 +141,8 @@ class Flawed {
     if (document.value("truncated", false)) info->flags |= SLUICE_READBACK_TRUNCATED;
     Position position(&info->position);
     SetPosition(document, &position);
-    *cursor = std::make_unique<Heights>(std::move(document));
+    json heights = document.value("heights", json::array());
+    *cursor = std::make_unique<sluice::contract::HeightCursor>(std::move(heights));
     return Status::Ok();
   }
 
@@ -193,23 +150,19 @@ class Flawed {
   bool Has(std::string_view flaw) const { return flaw_ == flaw; }
 
   void Add(const Batch& batch) {
-    json height = {{"height", batch.height()},
-                   {"digest", ToHex(View(batch.digest()))},
-                   {"filtered", batch.filtered()},
-                   {"changes", json::array()}};
-    for (const sluice_change& change : batch.changes()) {
-      if (change.kind == SLUICE_CHANGE_DELETE && Has("drops_deletes")) continue;
-      std::string key(View(change.key));
-      if (Has("cuts_keys_at_nul")) key = key.c_str();
-      const bool none = change.value.size == 0 && Has("drops_empty_values");
-      if (none && change.kind == SLUICE_CHANGE_SET) continue;
-      height["changes"].push_back({{"kind", change.kind},
-                                   {"tx", change.transaction},
-                                   {"seq", change.sequence},
-                                   {"store", std::string(View(change.store))},
-                                   {"key", ToHex(key)},
-                                   {"value", ToHex(View(change.value))}});
+    json height = sluice::contract::HeightToJson(batch);
+    json kept = json::array();
+    for (json& change : height["changes"]) {
+      const bool is_set = change["kind"] == SLUICE_CHANGE_SET;
+      if (!is_set && Has("drops_deletes")) continue;
+      if (Has("cuts_keys_at_nul")) {
+        const std::string key = FromHex(change["key"].get<std::string>()).value();
+        change["key"] = ToHex(key.c_str());
+      }
+      if (is_set && change["value"] == "" && Has("drops_empty_values")) continue;
+      kept.push_back(std::move(change));
     }
+    height["changes"] = std::move(kept);
     document_["heights"].push_back(std::move(height));
   }
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,6 +43,23 @@ class FakeDelivery final : public DeliveryPort {
     delivered_.push_back(change_set);
     trace_->Add(fmt::format("delivered {}", change_set->height()));
     changed_.notify_all();
+  }
+
+  double QueueFill(size_t sink) const override {
+    const std::lock_guard lock(mutex_);
+    ++fill_asked_;
+    const auto fill = fills_.find(sink);
+    return fill == fills_.end() ? 0 : fill->second;
+  }
+  // How often intake has asked.
+  uint64_t fill_asked() const {
+    const std::lock_guard lock(mutex_);
+    return fill_asked_;
+  }
+  // By index; 0 where nothing was set.
+  void SetFill(size_t sink, double fill) {
+    const std::lock_guard lock(mutex_);
+    fills_[sink] = fill;
   }
 
   // The sink says that it holds everything up to `height`, at `level`; it can give durable.
@@ -91,6 +109,8 @@ class FakeDelivery final : public DeliveryPort {
   std::condition_variable changed_;
   std::vector<std::shared_ptr<const ChangeSet>> delivered_;
   std::vector<std::pair<std::string, AckLevel>> keeping_up_;
+  std::map<size_t, double> fills_;
+  mutable uint64_t fill_asked_ = 0;
   bool stopping_ = false;
 
   std::thread thread_;

@@ -34,6 +34,7 @@ TEST(SinkConfigVersion, ChangesWithWhatAnInstanceIsMadeOf) {
                                 "key_prefixes = [\"x\", \"y\"]",
                                 "key_prefixes = [\"x,y\"]",
                                 "max_in_flight = 5",
+                                "workers = 5",
                                 "queue_bytes = \"1MiB\"",
                                 "ack_timeout = \"1s\"",
                                 "old_values = true",

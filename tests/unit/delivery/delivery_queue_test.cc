@@ -29,7 +29,13 @@ class DeliveryQueueTest : public testing::Test {
     queue_.emplace(settings_, Height(base), Height(newest), now_);
   }
   Inserted Insert(uint64_t height, uint64_t safepoint = 0) {
-    return queue_->Insert(Height(height), ChangeSetAt(height), Height(safepoint), now_);
+    const Inserted inserted = queue_->Insert(Height(height), ChangeSetAt(height), now_);
+    if (settings_.parallel) {
+      Precedence precedence;
+      if (safepoint > 0) precedence.heights.push_back(Height(safepoint));
+      queue_->Learn(Height(height), std::move(precedence));
+    }
+    return inserted;
   }
   static std::shared_ptr<const ChangeSet> ChangeSetAt(uint64_t height) {
     return MakeChangeSet(Height(height), Digest());
@@ -370,7 +376,7 @@ TEST_F(DeliveryQueueTest, AMillionHeightsOfBacklogNeedBoundedMemory) {
     }
     // New heights go on coming meanwhile.
     if (inserted < 1'001'000) {
-      ASSERT_EQ(queue_->Insert(Height(++inserted), change_set, Height(), now_), Inserted::kQueued);
+      ASSERT_EQ(queue_->Insert(Height(++inserted), change_set, now_), Inserted::kQueued);
     }
     entries_max = std::max(entries_max, queue_->entry_count());
     ASSERT_LE(queue_->held_bytes(), 66 * change_set->memory_bytes());

@@ -36,14 +36,17 @@ class RandomFaultsTest : public SinkLoopTest {
     // These break a rule of the fake in groups: it writes out of its order.
     const bool writes_itself =
         kind == Kind::kDeliverLosesAck || kind == Kind::kDeliverTakesThenRetries;
-    if (world_->options.group > 0 && writes_itself) kind = Kind::kGroupAckLost;
+    if (world_->options.group > 0 && writes_itself && !world_->options.parallel)
+      kind = Kind::kGroupAckLost;
     world_->faults.Set(kind, 1 + static_cast<int>((*random)() % 3), Height(height));
   }
 
-  void RunWith(uint64_t seed, size_t group) {
+  void RunWith(uint64_t seed, size_t group, bool parallel = false) {
     SCOPED_TRACE(fmt::format("SLUICE_TEST_SEED={} group {}", seed, group));
     std::mt19937_64 random(seed);
     world_->options.group = group;
+    world_->options.parallel = parallel;
+    settings_.workers = 2 + random() % 7;
     settings_.ack_timeout = std::chrono::milliseconds(15);
     settings_.max_in_flight = 1 + random() % 20;
     settings_.queue_bytes = 1000 + random() % 20'000;
@@ -64,7 +67,11 @@ class RandomFaultsTest : public SinkLoopTest {
     world_->faults.Clear();
     ASSERT_TRUE(observer_.WaitForWatermark(journaled()));
     ASSERT_TRUE(Stop());
-    ExpectReceivedEverythingOnce(journaled());
+    if (parallel) {
+      ExpectReceivedEverythingInTheOrderOfKeys(journaled());
+    } else {
+      ExpectReceivedEverythingOnce(journaled());
+    }
     Epoch newest;
     for (const FakeSystem::Received& received : world_->system.log()) {
       ASSERT_GE(received.epoch, newest);
@@ -97,6 +104,18 @@ TEST_F(RandomFaultsTest, ASinkThatAcksGroupsReceivesEverythingOnceInOrder) {
   const uint64_t seed = Seed();
   std::cout << "SLUICE_TEST_SEED=" << seed << std::endl;
   RunWith(seed, 7);
+}
+
+TEST_F(RandomFaultsTest, AParallelSinkReceivesEverythingInTheOrderOfItsKeys) {
+  const uint64_t seed = Seed();
+  std::cout << "SLUICE_TEST_SEED=" << seed << std::endl;
+  RunWith(seed, 0, /*parallel=*/true);
+}
+
+TEST_F(RandomFaultsTest, AParallelSinkThatAcksLaterReceivesEverythingInTheOrderOfItsKeys) {
+  const uint64_t seed = Seed();
+  std::cout << "SLUICE_TEST_SEED=" << seed << std::endl;
+  RunWith(seed, 1, /*parallel=*/true);
 }
 
 }  // namespace

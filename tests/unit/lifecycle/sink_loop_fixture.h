@@ -101,6 +101,18 @@ class SinkLoopTest : public testing::Test {
     EXPECT_EQ(world_->system.gap_count(), 0U);
   }
 
+  // I2 for a sink that takes heights side by side: everything, and each key's changes in order.
+  void ExpectReceivedEverythingInTheOrderOfKeys(Height last) {
+    std::set<Height> seen;
+    for (const FakeSystem::Received& received : world_->system.log()) {
+      ASSERT_EQ(received.canonical, journal_.at(received.height)->canonical());
+      seen.insert(received.height);
+    }
+    EXPECT_EQ(seen.size(), last.value());
+    EXPECT_EQ(world_->system.position().height, last);
+    EXPECT_EQ(world_->system.key_order_errors(), 0U);
+  }
+
   // What a failed test wants to know first.
   void Describe() {
     const SinkStatus status = loop_->status();

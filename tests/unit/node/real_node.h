@@ -61,6 +61,9 @@ class RealNode final : private DeliveryPort, private SinkObserver, private SinkR
 
  private:
   void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
+  double QueueFill(size_t sink) const override {
+    return loops_[sink]->counters().queue_fill.load();
+  }
   void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
                    AckLevel highest) override;
   void OnAvailability(const SinkName& sink, SinkAvailability availability,
