@@ -93,6 +93,20 @@ enum class OnFailure {
   kDegrade,  // commit without the acks, loudly and on record
 };
 
+// Where an empty sink begins that the node has no record of.
+enum class SinkStart {
+  kResume,  // at height 1
+  kSnapshot,
+  kLatest,  // with the next height
+};
+
+// When the journal no longer holds what a sink needs next.
+enum class OnGap {
+  kRefuse,
+  kSnapshot,
+  kSkip,  // it goes on where the journal begins, and the skipped heights are recorded
+};
+
 // When sinks are repaired that the node finds broken at its start.
 enum class RecoverOnStart {
   kNow,

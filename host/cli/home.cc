@@ -10,7 +10,9 @@
 
 namespace sluice {
 
-LoadResult ReadHomeConfig(const std::string& home) { return LoadConfig(home, ProcessEnvironment()); }
+LoadResult ReadHomeConfig(const std::string& home) {
+  return LoadConfig(home, ProcessEnvironment());
+}
 
 namespace {
 

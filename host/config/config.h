@@ -89,8 +89,6 @@ struct RetryConfig {
   uint64_t max_attempts = 0;  // 0: no limit
 };
 
-enum class SinkStart { kResume };
-enum class OnGap { kRefuse };
 enum class Isolation { kInProcess };
 
 struct SinkConfig {

@@ -248,9 +248,9 @@ std::vector<Property> Rows() {
        .default_text = "resume",
        .description =
            "Where an empty sink begins that the node has no record of: resume (from height "
-           "1) | snapshot | latest (from the next height).",
+           "1) | snapshot | latest (from the next height; what it holds is partial).",
        .values = {"resume", "snapshot", "latest"},
-       .unavailable = {"snapshot", "latest"}},
+       .unavailable = {"snapshot"}},
       {.path = "sinks.*.on_gap",
        .type = Type::kEnum,
        .default_text = "refuse",
@@ -258,7 +258,7 @@ std::vector<Property> Rows() {
            "When the journal no longer holds what a sink needs next: refuse | snapshot | "
            "skip (recorded).",
        .values = {"refuse", "snapshot", "skip"},
-       .unavailable = {"snapshot", "skip"}},
+       .unavailable = {"snapshot"}},
       {.path = "sinks.*.lazy",
        .type = Type::kBool,
        .default_text = "false",

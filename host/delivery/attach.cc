@@ -21,7 +21,7 @@ AttachDecision Gap(const AttachQuestion& question, Height height) {
   return Refuse(
       AttachOutcome::kGap,
       fmt::format("{}{}, and the journal begins at {}: heights {} to {} are missing; give the "
-                  "sink a copy that reaches further",
+                  "sink a copy that reaches further, or go on without them by on_gap = \"skip\"",
                   where,
                   empty && question.has_watermark_record ? " although it has acked heights" : "",
                   question.first, height + 1, question.first - 1));
@@ -78,7 +78,22 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
     decision.base = base;
     return decision;
   }
-  if (base.height + 1 < question.first) return Gap(question, base.height);
+  AttachDecision decision;
+  decision.reason = base.height == Height() ? AttachReason::kGenesis : AttachReason::kResumed;
+  const bool holds_nothing = question.position ? question.position->empty : base.height == Height();
+  if (question.first_answer && question.start == SinkStart::kLatest && holds_nothing &&
+      !question.has_watermark_record && question.journaled > Height()) {
+    base.height = question.journaled;
+    decision.reason = AttachReason::kLatest;
+  } else if (base.height + 1 < question.first) {
+    if (!question.first_answer || question.on_gap != OnGap::kSkip) {
+      return Gap(question, base.height);
+    }
+    decision.skipped_from = base.height + 1;
+    base.height = question.first - 1;
+    decision.reason = AttachReason::kGapSkipped;
+    said.reset();
+  }
 
   SLUICE_ASSIGN_OR_RETURN(base.digest, digest_at(base.height));
   if (said && *said != base.digest) {
@@ -88,9 +103,7 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
                     "another history; give it an empty place, or use the home that it belongs to",
                     base.height, said->ToHex().substr(0, 16), base.digest.ToHex().substr(0, 16)));
   }
-  AttachDecision decision;
   decision.base = base;
-  decision.reason = base.height == Height() ? AttachReason::kGenesis : AttachReason::kResumed;
   return decision;
 }
 

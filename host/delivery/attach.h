@@ -8,11 +8,13 @@
 // |-----------------------------------------|-------------------------------------------------|
 // | nothing (no resume)                     | attach at the node's own record of its watermark |
 // | EMPTY                                   | as height 0 with the genesis digest             |
+// | EMPTY, never acked, start = latest      | attach at J: what is journaled next comes next  |
 // | another stream id                       | foreign                                         |
 // | first answer: an epoch not below ours   | foreign: a copied home, another node            |
 // | later answer: a larger epoch            | fenced: a newer instance is at work             |
 // | above J                                 | ahead: wait until the node gets there           |
 // | below F-1                               | gap: the journal no longer has what comes next  |
+// | the same, on_gap = skip                 | attach at F-1, and the sink records what it misses |
 // | F-1..J, the journal has another digest  | diverged                                        |
 // | F-1..J, equal digest                    | attach there                                    |
 // clang-format on
@@ -37,6 +39,9 @@ struct AttachQuestion {
   Height journaled;                      // J
   bool has_watermark_record = false;     // the node knows that this sink once acked a height
   Height stored_watermark;               // only looked at where there is no position
+  // Of the first answer only: what an instance once attached loses is a gap.
+  SinkStart start = SinkStart::kResume;
+  OnGap on_gap = OnGap::kRefuse;
 };
 
 enum class AttachOutcome { kAttach, kGap, kDiverged, kAhead, kForeign, kFenced };
@@ -45,6 +50,7 @@ struct AttachDecision {
   AttachOutcome outcome = AttachOutcome::kAttach;
   Base base;                                     // kAttach; kAhead: the sink's height and digest
   AttachReason reason = AttachReason::kResumed;  // kAttach
+  Height skipped_from;                           // kGapSkipped: the first height that it misses
   std::string text;                              // all others: what is wrong and what to do
   // kForeign by its epoch alone: the one that the sink has seen.
   std::optional<Epoch> foreign_epoch;

@@ -88,6 +88,8 @@ std::optional<AttachDecision> SinkDelivery::AskPosition(SinkInstance* instance, 
   question.epoch = settings_.epoch;
   question.stream_id = settings_.stream_id;
   question.first_answer = first_answer;
+  question.start = settings_.start;
+  question.on_gap = settings_.on_gap;
   if (instance->can_resume()) {
     Failpoint("lifecycle.resume.before");
     Result<SinkPosition> position = Error(kCancelled);

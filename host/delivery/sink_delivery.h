@@ -52,6 +52,8 @@ class SinkDelivery {
     Epoch epoch;  // the instance's
     ChangeFilter filter;
     bool with_old_values = false;
+    SinkStart start = SinkStart::kResume;
+    OnGap on_gap = OnGap::kRefuse;
     Duration ack_timeout{};    // 0: none
     Duration call_timeout{};   // of a resume or attach
     Duration stalled_after{};  // BUSY for so long without progress is a failure; 0: never

@@ -108,6 +108,8 @@ bool InstanceRun::Create() {
   delivery.epoch = *epoch;
   delivery.filter = settings_.filter;
   delivery.with_old_values = settings_.with_old_values;
+  delivery.start = settings_.start;
+  delivery.on_gap = settings_.on_gap;
   delivery.ack_timeout = settings_.ack_timeout;
   delivery.call_timeout = settings_.start_timeout;
   delivery.stalled_after = settings_.stalled_after;
@@ -178,6 +180,15 @@ bool InstanceRun::Attach() {
         std::lock_guard lock(mutex_);
         ahead_ = false;
         caught_up_at_ = environment_.journal->journaled();
+        attached_as_ = decision->reason;
+        base_ = decision->base.height;
+      }
+      if (decision->reason == AttachReason::kGapSkipped) {
+        LogWarn(component_, "heights {} to {} are skipped, by on_gap: what it holds is partial",
+                decision->skipped_from, decision->base.height);
+      } else if (decision->reason == AttachReason::kLatest) {
+        LogInfo(component_, "begins behind height {}, by start: what it holds is partial",
+                decision->base.height);
       }
       LogInfo(component_, "attached at height {}, epoch {}, level {}", decision->base.height,
               epoch_, AckLevelName(started_->level));
@@ -389,6 +400,8 @@ InstanceRun::Snapshot InstanceRun::snapshot(TimePoint now) const {
   result.epoch = epoch_;
   result.started = started_;
   result.ahead = ahead_;
+  result.attached_as = attached_as_;
+  result.base = base_;
   result.caught_up_at = caught_up_at_;
   if (delivery_ != nullptr) result.delivery = delivery_->snapshot(now);
   return result;

@@ -65,8 +65,10 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
     Epoch epoch;
     CallWatch::Current call;
     std::optional<StartResult> started;
-    bool ahead = false;   // the sink is above the journal; waits
-    Height caught_up_at;  // the journaled height as of attach
+    bool ahead = false;                       // the sink is above the journal; waits
+    Height caught_up_at;                      // the journaled height as of attach
+    std::optional<AttachReason> attached_as;  // nothing before attach
+    Height base;                              // of attach
     SinkDelivery::Snapshot delivery;
   };
   Snapshot snapshot(TimePoint now) const;
@@ -116,6 +118,8 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   std::optional<StartResult> started_;
   bool ahead_ = false;
   Height caught_up_at_;
+  std::optional<AttachReason> attached_as_;
+  Height base_;
   bool ending_ = false;
   TimePoint drain_until_{};
   TimePoint kill_at_ = TimePoint::max();

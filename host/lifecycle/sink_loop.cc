@@ -167,6 +167,7 @@ class SinkLoop::Impl {
     std::lock_guard lock(mutex_);
     return DesiredLocked().run && !deleted_;
   }
+  void NoteBase();
   void LetGo(TimePoint now);
   std::string DescribeAhead(const InstanceRun::Snapshot& run) const;
 
@@ -221,6 +222,7 @@ class SinkLoop::Impl {
   Height last_watermark_;
   std::optional<Height> last_sink_height_;
   std::optional<bool> last_at_least_once_;
+  Height partial_after_;
 };
 
 // --- from any thread ---------------------------------------------------------------------------
@@ -236,6 +238,7 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
     suspended_by_operator_ = record->suspended_by_operator;
     deleted_ = record->deleted;
     last_watermark_ = record->watermark;
+    partial_after_ = record->partial_after;
     written_ = record;
     if (!record->error.ok()) {
       last_error_ = {WallNanos(), std::string(StatusCodeName(record->error.code())),
@@ -504,6 +507,7 @@ SinkRecord SinkLoop::Impl::MakeRecordLocked() const {
   record.configuration = setup_->settings.configuration;
   record.epoch = newest_epoch_;
   record.watermark = last_watermark_;
+  record.partial_after = partial_after_;
   if (run_) {
     const InstanceRun::Snapshot run = run_->snapshot(Now());
     record.epoch = std::max(record.epoch, run.epoch);
@@ -568,8 +572,21 @@ ObservedState SinkLoop::Impl::Observe() {
     std::lock_guard lock(mutex_);
     newest_epoch_ = std::max(newest_epoch_, epoch);
   }
-  if (observed.instance == InstancePhase::kAttached) attached_once_ = true;
+  if (observed.instance == InstancePhase::kAttached) {
+    attached_once_ = true;
+    NoteBase();
+  }
   return observed;
+}
+
+// What was once left out stays left out, until the sink begins from the beginning again.
+void SinkLoop::Impl::NoteBase() {
+  const InstanceRun::Snapshot run = run_->snapshot(Now());
+  std::lock_guard lock(mutex_);
+  if (run.attached_as == AttachReason::kGenesis) partial_after_ = Height();
+  if (run.attached_as == AttachReason::kLatest || run.attached_as == AttachReason::kGapSkipped) {
+    partial_after_ = run.base;
+  }
 }
 
 void SinkLoop::Impl::LetGo(TimePoint now) {
@@ -715,11 +732,13 @@ SinkStatus SinkLoop::Impl::status() const {
   std::shared_ptr<InstanceRun> run;
   SinkState state;
   bool first_run = false;
+  bool partial = false;
   {
     std::lock_guard lock(mutex_);
     run = run_;
     state = state_;
     first_run = run_count_ <= 1;
+    partial = partial_after_ > Height();
     status.last_error = last_error_;
     if (!record_error_.ok()) {
       status.reason = "its record cannot be written: " + record_error_.message();
@@ -789,7 +808,9 @@ SinkStatus SinkLoop::Impl::status() const {
     if (delivery.watermark < snapshot.caught_up_at) {
       status.mode = first_run ? "catching_up" : "joining";
     } else {
-      status.mode = delivery.lag_blocks <= kLiveLagHeights ? "live" : "catching_up";
+      status.mode = delivery.lag_blocks > kLiveLagHeights ? "catching_up"
+                    : partial                             ? "partial"
+                                                          : "live";
     }
   }
   return status;

@@ -42,7 +42,9 @@ struct SinkSettings {
   bool with_old_values = false;
   bool counted = true;
   bool enabled = true;
-  bool orphaned = false;      // gone from the configuration: as if not enabled
+  bool orphaned = false;  // gone from the configuration: as if not enabled
+  SinkStart start = SinkStart::kResume;
+  OnGap on_gap = OnGap::kRefuse;
   bool lazy = false;          // no instance before there is something for it
   std::string configuration;  // equal texts: an instance need not be made anew
   Duration ack_timeout{};  // no ack for so long while heights are in flight: the instance is broken

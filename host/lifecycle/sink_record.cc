@@ -47,6 +47,7 @@ SinkRecord Read(const Json& json) {
   record.configuration = json.at("configuration");
   record.epoch = Epoch(json.at("epoch").get<uint64_t>());
   record.watermark = Height(json.at("watermark").get<uint64_t>());
+  record.partial_after = Height(json.value("partial_after", uint64_t{0}));
   return record;
 }
 
@@ -83,6 +84,7 @@ std::string EncodeSinkRecord(const SinkRecord& record) {
   json["configuration"] = record.configuration;
   json["epoch"] = record.epoch.value();
   json["watermark"] = record.watermark.value();
+  if (record.partial_after > Height()) json["partial_after"] = record.partial_after.value();
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

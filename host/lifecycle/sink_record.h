@@ -38,6 +38,9 @@ struct SinkRecord {
   std::string configuration;  // a digest of the settings that were begun last
   Epoch epoch;                // of the newest instance when this was written
   Height watermark;           // a hint, as of when this was written
+  // The sink begins, or goes on after a gap, behind this height: what it holds is partial. 0:
+  // whole.
+  Height partial_after;
 
   friend bool operator==(const SinkRecord&, const SinkRecord&) = default;
 };

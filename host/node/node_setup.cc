@@ -36,6 +36,8 @@ SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
   settings.with_old_values = sink.old_values;
   settings.counted = sink.ack;
   settings.enabled = sink.enabled;
+  settings.start = sink.start;
+  settings.on_gap = sink.on_gap;
   settings.lazy = sink.lazy;
   settings.configuration = SinkConfigVersion(sink);
   settings.ack_timeout = sink.ack_timeout;

@@ -26,15 +26,16 @@ SINKS = {1: ("a",), 3: ("a", "b", "c")}
 BLOCKS = 12
 
 # Every named place that these runs pass. One that is added to the code must be added here, and one
-# that is passed no more must be explained. store.reopen.*, which takes a full disk, is killed in
+# that is passed no more must be explained. lifecycle.forget.*, which takes a command, is killed in
+# lifecycle_kills.py; store.reopen.*, which takes a full disk, is killed in
 # disk_full.py, and store.prune.*, which takes a large journal, below.
 NAMES = """
 commit.roll_forward commit.s1.after commit.s1.before commit.s2.after commit.s2.before commit.s3.after
 commit.s3.before commit.s4.after commit.s4.before commit.s5.after commit.s5.before commit.s6.after
 commit.s6.before delivery.deliver.after delivery.deliver.before lifecycle.attach.after
 lifecycle.attach.before lifecycle.destroy.after lifecycle.destroy.before lifecycle.drain.after
-lifecycle.drain.before lifecycle.resume.after lifecycle.resume.before lifecycle.start.after
-lifecycle.start.before node.epoch.after node.epoch.before node.s0.after node.s0.before
+lifecycle.drain.before lifecycle.record.after lifecycle.record.before lifecycle.resume.after
+lifecycle.resume.before lifecycle.start.after lifecycle.start.before node.epoch.after node.epoch.before node.s0.after node.s0.before
 store.epoch.after store.epoch.before store.open.check store.open.families.after
 store.open.families.before store.open.format.after store.open.format.before store.open.locked
 store.open.recover.after store.open.recover.before

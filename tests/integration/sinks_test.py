@@ -399,6 +399,63 @@ class Reload(SinksTest):
         self.assertEqual(self.sink(home, "copy")["reason"], "disabled")
 
 
+class Bases(SinksTest):
+    """Sinks that begin, or go on, somewhere else than where they are."""
+
+    KEEP_NOTHING = "[journal]\nretain_blocks = 0\n" + commit("all(audit)")
+
+    def pruned(self):
+        """A home with 200 blocks whose journal no longer holds the first ones."""
+        home = self.running(self.KEEP_NOTHING + file_sink("audit"))
+        self.add_blocks(200)
+        self.wait_for_watermark(home, "audit")
+        self.add_blocks(1)
+        wait_until("the beginning is pruned",
+                   lambda: home.running_status()["journal"]["first"] > 64)
+        return home
+
+    def verified(self, home, sink):
+        return self.ok(home.run("verify", "--sink", sink, "--json")).json()
+
+    def test_latest_begins_with_the_next_height_and_says_so_ever_after(self):
+        home = self.pruned()
+        self.wait_for_watermark(home, "audit")
+        began = self.blocks
+        self.configure(home, self.KEEP_NOTHING + file_sink("audit") +
+                       file_sink("late", start="latest"))
+        self.assertIn("sink late: added", self.ok(home.run("config", "reload")).out)
+        wait_until("late runs", lambda: self.sink(home, "late")["lifecycle"] == "running")
+        self.add_blocks(5)
+        self.wait_for_watermark(home, "late")
+        self.assertEqual(self.sink(home, "late")["mode"], "partial")
+        report = self.verified(home, "late")
+        self.assertEqual((report["equal"], report["complete"], report["from"]),
+                         (True, False, began + 1))
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            self.stop(home, how)
+            self.start(home)
+            self.add_blocks(2)
+            self.wait_for_watermark(home, "late")
+            self.assertEqual(self.sink(home, "late")["mode"], "partial")
+
+    def test_a_gap_is_refused_and_skipped_only_where_the_operator_says_so(self):
+        home = self.pruned()
+        self.configure(home, self.KEEP_NOTHING + file_sink("audit") + file_sink("copy"))
+        self.ok(home.run("config", "reload"))
+        wait_until("the gap", lambda: self.sink(home, "copy")["reason"] == "gap")
+        self.assertIn('on_gap = "skip"', self.sink(home, "copy")["last_error"]["text"])
+        self.configure(home, self.KEEP_NOTHING + file_sink("audit") +
+                       file_sink("copy", on_gap="skip"))
+        self.assertEqual(self.ok(home.run("config", "reload")).out, "sink copy: other settings\n")
+        self.add_blocks(3)
+        self.wait_for_watermark(home, "copy")
+        self.assertRegex(home.log(), r"sink copy: heights 1 to \d+ are skipped")
+        self.assertEqual(self.sink(home, "copy")["mode"], "partial")
+        report = self.verified(home, "copy")
+        self.assertEqual((report["equal"], report["complete"]), (True, False))
+        self.assertGreater(report["from"], 64)
+
+
 class TakeOver(SinksTest):
     def restored(self, config):
         """A home put back to an earlier state of its own; the sink, outside of it, has gone on."""

@@ -320,15 +320,9 @@ TEST(Checker, WhatIsNotThereYetSaysSo) {
       {WithSink("start = \"snapshot\""),
        "app.toml:3:9: sinks.audit.start: \"snapshot\" is not yet "
        "available in this version; use \"resume\""},
-      {WithSink("start = \"latest\""),
-       "app.toml:3:9: sinks.audit.start: \"latest\" is not yet "
-       "available in this version; use \"resume\""},
       {WithSink("on_gap = \"snapshot\""),
        "app.toml:3:10: sinks.audit.on_gap: \"snapshot\" is not "
        "yet available in this version; use \"refuse\""},
-      {WithSink("on_gap = \"skip\""),
-       "app.toml:3:10: sinks.audit.on_gap: \"skip\" is not yet "
-       "available in this version; use \"refuse\""},
       {WithSink("isolation = \"process\""),
        "app.toml:3:13: sinks.audit.isolation: \"process\" is "
        "not yet available in this version; use \"in_process\""},

@@ -124,6 +124,76 @@ TEST(Attach, EverySinkIsAskedWhereItIs) {
   }
 }
 
+struct ChosenRow {
+  const char* what;
+  std::optional<SinkPosition> position;
+  uint64_t first, journaled;
+  bool first_answer;
+  uint64_t stored;
+  SinkStart start;
+  OnGap on_gap;
+  AttachOutcome outcome;
+  uint64_t base = 0;
+  AttachReason reason = AttachReason::kResumed;
+  uint64_t skipped_from = 0;
+};
+
+TEST(Attach, WhereASinkBeginsByTheOperatorsChoice) {
+  using O = AttachOutcome;
+  constexpr SinkStart kLatest = SinkStart::kLatest;
+  constexpr SinkStart kResume = SinkStart::kResume;
+  constexpr OnGap kRefuse = OnGap::kRefuse;
+  constexpr OnGap kSkip = OnGap::kSkip;
+  const std::vector<ChosenRow> rows = {
+      {"latest", SinkPosition(), 1, 20, true, 0, kLatest, kRefuse, O::kAttach, 20,
+       AttachReason::kLatest},
+      {"latest, though the beginning is gone", SinkPosition(), 5, 20, true, 0, kLatest, kRefuse,
+       O::kAttach, 20, AttachReason::kLatest},
+      {"latest of nothing is the beginning", SinkPosition(), 1, 0, true, 0, kLatest, kRefuse,
+       O::kAttach, 0, AttachReason::kGenesis},
+      {"latest is for sinks that hold nothing", At(12, 3), 5, 20, true, 12, kLatest, kRefuse,
+       O::kAttach, 12, AttachReason::kResumed},
+      {"what was lost is not begun anew", SinkPosition(), 5, 20, true, 9, kLatest, kRefuse,
+       O::kGap},
+      {"latest, a plugin without resume", std::nullopt, 1, 20, true, 0, kLatest, kRefuse,
+       O::kAttach, 20, AttachReason::kLatest},
+      {"latest, a plugin without resume that has acked", std::nullopt, 1, 20, true, 9, kLatest,
+       kRefuse, O::kAttach, 9, AttachReason::kResumed},
+      {"no second choice for one instance", SinkPosition(), 5, 20, false, 0, kLatest, kSkip,
+       O::kGap},
+      {"skip", At(2, 3), 5, 20, true, 2, kResume, kSkip, O::kAttach, 4, AttachReason::kGapSkipped,
+       3},
+      {"skip, empty", SinkPosition(), 5, 20, true, 9, kResume, kSkip, O::kAttach, 4,
+       AttachReason::kGapSkipped, 1},
+      {"skip, all was pruned", At(2, 3), 21, 20, true, 2, kResume, kSkip, O::kAttach, 20,
+       AttachReason::kGapSkipped, 3},
+      {"skip where nothing is missing", At(12, 3), 5, 20, true, 12, kResume, kSkip, O::kAttach, 12,
+       AttachReason::kResumed},
+      {"another history is not skipped", WithDigest(At(12, 3), 11), 5, 20, true, 12, kResume, kSkip,
+       O::kDiverged},
+      {"nor is another node's", At(2, 7), 5, 20, true, 2, kResume, kSkip, O::kForeign},
+  };
+  for (const ChosenRow& row : rows) {
+    SCOPED_TRACE(row.what);
+    AttachQuestion question = QuestionOf({row.what, row.position, row.first, row.journaled,
+                                          row.first_answer, row.stored, row.outcome});
+    question.start = row.start;
+    question.on_gap = row.on_gap;
+    const Result<AttachDecision> decision =
+        DecideAttach(question, [&](Height height) -> Result<Digest> {
+          EXPECT_GE(height.value() + 1, row.first);
+          return DigestOf(height.value());
+        });
+    ASSERT_TRUE(decision);
+    ASSERT_EQ(decision->outcome, row.outcome) << decision->text;
+    if (row.outcome != O::kAttach) continue;
+    EXPECT_EQ(decision->base.height, Height(row.base));
+    EXPECT_EQ(decision->base.digest, DigestOf(row.base));
+    EXPECT_EQ(decision->reason, row.reason);
+    EXPECT_EQ(decision->skipped_from, Height(row.skipped_from));
+  }
+}
+
 TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
   Row row{"", SinkPosition(), 5, 20, true, 9, AttachOutcome::kGap};
   auto digest = [](Height height) -> Result<Digest> { return DigestOf(height.value()); };
