@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,9 +11,11 @@
 
 #include "admin/admin_server.h"
 #include "base/log.h"
+#include "base/log_file.h"
 #include "cli/admin_routes.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
+#include "cli/service_notifier.h"
 #include "cli/signals.h"
 #include "config/listen_address.h"
 #include "node/status_history.h"
@@ -71,10 +74,12 @@ StatusHistory::Totals ReadTotals(const Node& node) {
           counters.gate_wait.totals()};
 }
 
-// The admin servers answer from the moment on that there is something to say: the home is ours, and
-// sinks that take long to catch up are named.
-Status StartServed(Node* node, const Addresses& addresses, Served* served) {
+// The admin servers answer, and the service manager hears, from the moment on that there is
+// something to say: the home is ours, and sinks that take long to catch up are named.
+Status StartServed(Node* node, const Addresses& addresses, ServiceNotifier* notifier,
+                   Served* served) {
   SLUICE_RETURN_IF_ERROR(node->Open());
+  notifier->Watch(node);
   served->history = std::make_unique<StatusHistory>([node] { return ReadTotals(*node); });
   if (addresses.metrics) ServeMetrics(node, addresses, served);
   // On a unix socket the file's mode says who may ask.
@@ -84,6 +89,17 @@ Status StartServed(Node* node, const Addresses& addresses, Served* served) {
       AdminServer::Start(addresses.control, AdminRoutes(node, served->history.get()),
                          is_unix ? "" : addresses.token));
   return node->Start();
+}
+
+// Whoever rotates logs has renamed the file.
+void OnHangUp(ServiceNotifier* notifier) {
+  notifier->Reloading();
+  if (Status status = ReopenLogFile(); !status.ok()) {
+    LogError("node", "signal 1: {}; going on with the file that was open", status.message());
+  } else {
+    LogInfo("node", "signal 1: the log file is opened anew");
+  }
+  notifier->Reloaded();
 }
 
 // What was committed before bad input reaches the sinks all the same. That it could not is said
@@ -100,13 +116,23 @@ Status RunNode(RunPlan plan) {
   const Duration drain_timeout = plan.options.config.lifecycle.drain_timeout;
   SLUICE_ASSIGN_OR_RETURN(Addresses addresses,
                           ParseAddresses(plan.options.config.admin, plan.options.home));
+  const Duration stop_timeout = drain_timeout + plan.options.config.lifecycle.stop_timeout;
   auto node = std::make_unique<Node>(std::move(plan.options));
   Status status;
   {
-    SignalStop signals([&] { node->RequestStop(); });
+    ServiceNotifier notifier;
+    std::function<void()> on_hang_up;
+    if (plan.take_hang_ups) on_hang_up = [&] { OnHangUp(&notifier); };
+    SignalStop signals(
+        [&] {
+          notifier.Stopping(stop_timeout);
+          node->RequestStop();
+        },
+        on_hang_up);
     Served served;
-    status = StartServed(node.get(), addresses, &served);
+    status = StartServed(node.get(), addresses, &notifier, &served);
     if (status.ok()) {
+      notifier.Ready();
       Progress progress(plan.show_progress, plan.driver, node.get());
       status = node->Run(plan.driver);
       if (status.ok() && plan.wait_for_sinks) {
@@ -116,6 +142,7 @@ Status RunNode(RunPlan plan) {
       }
     }
     if (status.ok() && plan.on_done) plan.on_done(*node);
+    notifier.Stopping(stop_timeout);
     Status stopped = node->Stop();
     if (stopped.code() == StatusCode::kTimeout) {
       // A thread of the hung sink still runs in its plugin: no destructor may run under it.

@@ -25,6 +25,7 @@ Status Pipeline::CatchUp() {
   std::vector<Height> last;
   TimePoint give_up_at = TimePoint::max();
   for (;;) {
+    turns_.fetch_add(1, std::memory_order_relaxed);
     bool mended = false;
     SLUICE_RETURN_IF_ERROR(writer_.Mend(&mended));
     if (mended) last.clear();  // a full disk is no lack of progress of the sinks

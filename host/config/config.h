@@ -144,6 +144,7 @@ struct AdminConfig {
 struct LogConfig {
   std::string level;
   std::string format;  // text | json
+  std::string file;    // empty: standard error
 };
 
 struct Config {

@@ -190,7 +190,7 @@ def write_picture(path):
         test.setUp()
         # A few seconds of a node at work, so that the plots have something to show.
         height = 1200
-        test.open((1200, 420))
+        test.open((1200, 500))
         while "up to" not in (plots := test.shown()["plots"])[0] or samples(plots[0]) < 20:
             test.feed(height + 1, height + 40)
             height += 40
