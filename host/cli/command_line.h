@@ -31,6 +31,7 @@ enum class Command {
   kPluginInspect,
   kSinkProvision,
   kBench,
+  kGenerate,
 };
 
 struct CommandLine {
@@ -54,6 +55,8 @@ struct CommandLine {
   std::string sink;                // verify --sink, sink provision
   bool print = false;              // sink provision --print
   std::vector<std::string> names;  // bench NAME…
+  std::string generate;            // generate WHAT
+  std::string generated;           // generate: what is printed
 };
 
 // Either a command to run, or the exit code to end with at once (after --help, --version, or a
