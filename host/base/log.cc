@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json_text.h"
+#include "base/log_file.h"
 
 namespace sluice {
 namespace {
@@ -100,6 +101,7 @@ void LogMessage(LogLevel level, std::string_view component, std::string_view mes
   } else {
     line = fmt::format("{} {:<5} {}: {}", time, LevelName(level), component, message);
   }
+  if (AppendToLogFile(line)) return;
   Logger().log(static_cast<spdlog::level::level_enum>(level),
                spdlog::string_view_t(line.data(), line.size()));
 }

@@ -6,12 +6,15 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
 #include "base/version.h"
+#include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/manual_page.h"
 
 namespace sluice {
 namespace {
@@ -208,6 +211,75 @@ void AddSinkCommands(Builder* builder) {
   provision->add_flag("--print", line.print, "Print it, and run nothing")->required();
 }
 
+ArgumentKind KindOf(const std::string& name) {
+  if (name == "--home") return ArgumentKind::kFolder;
+  const bool is_file = name == "FILE" || name == "PATH" || name == "PLUGIN";
+  return is_file ? ArgumentKind::kFile : ArgumentKind::kText;
+}
+
+// What CLI::IsMember says of itself: "TEXT:{toml,yaml}".
+std::vector<std::string> ChoicesOf(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const size_t begin = type.find('{');
+  const size_t end = type.find('}');
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  return CLI::detail::split(type.substr(begin + 1, end - begin - 1), ',');
+}
+
+// Of "Example:\n  sluice …\n  sluice …".
+std::vector<std::string> ExamplesOf(const std::string& footer) {
+  std::vector<std::string> examples;
+  for (const std::string& line : CLI::detail::split(footer, '\n')) {
+    if (line.starts_with("  ")) examples.push_back(line.substr(2));
+  }
+  return examples;
+}
+
+CommandShape ShapeOf(const CLI::App& app) {
+  CommandShape shape;
+  shape.name = app.get_name();
+  shape.description = app.get_description();
+  shape.examples = ExamplesOf(app.get_footer());
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional()) {
+      const std::string name = option->get_name(true);
+      shape.argument = KindOf(name);
+      shape.argument_name += (shape.argument_name.empty() ? "" : " ") + name;
+      continue;
+    }
+    CommandShape::Option one;
+    one.name = "--" + option->get_lnames().front();
+    one.description = option->get_description();
+    one.takes_value = option->get_items_expected_max() > 0;
+    one.kind = KindOf(one.name);
+    one.choices = ChoicesOf(*option);
+    shape.options.push_back(std::move(one));
+  }
+  // Without a filter: in the order in which they were added; those without a group are hidden.
+  for (const CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!below->get_group().empty()) shape.commands.push_back(ShapeOf(*below));
+  }
+  return shape;
+}
+
+// For who builds packages; people get what it prints installed.
+void AddGenerateCommand(Builder* builder) {
+  CommandLine& line = builder->line();
+  CLI::App* generate =
+      builder->Add(&builder->app(), "generate", Command::kGenerate,
+                   "Print a shell's completion script for this command, or its manual page",
+                   "sluice generate bash");
+  generate->add_option("WHAT", line.generate, "bash, zsh, fish or man")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish", "man"}));
+  generate->group("");
+}
+
+std::string Generated(const std::string& what, const CLI::App& app) {
+  const CommandShape shape = ShapeOf(app);
+  return what == "man" ? ManualPage(shape) : CompletionScript(what, shape);
+}
+
 // The command's own name for the hint behind a usage error: "sluice store get".
 std::string CommandPath(const CLI::App& app) {
   std::string path = app.get_name();
@@ -247,6 +319,7 @@ ParsedCommandLine ParseCommandLine(int argc, char** argv) {
   AddStreamCommands(&builder);
   AddProofCommands(&builder);
   AddSinkCommands(&builder);
+  AddGenerateCommand(&builder);
   ParsedCommandLine parsed;
   try {
     builder.app().parse(argc, argv);
@@ -256,6 +329,9 @@ ParsedCommandLine ParseCommandLine(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     parsed.exit_code = FailUsage(builder.app(), error);
     return parsed;
+  }
+  if (builder.line().command == Command::kGenerate) {
+    builder.line().generated = Generated(builder.line().generate, builder.app());
   }
   builder.line().home = ResolveHome(builder.line().home);
   parsed.command = builder.line();

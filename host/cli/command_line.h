@@ -39,6 +39,7 @@ enum class Command {
   kSinkRemove,
   kSinkProvision,
   kBench,
+  kGenerate,
 };
 
 struct CommandLine {
@@ -64,6 +65,8 @@ struct CommandLine {
   bool take_over = false;          // sink repair --take-over
   bool print = false;              // sink provision --print
   std::vector<std::string> names;  // bench NAME…
+  std::string generate;            // generate WHAT
+  std::string generated;           // generate: what is printed
 };
 
 // Either a command to run, or the exit code to end with at once (after --help, --version, or a

@@ -27,6 +27,7 @@ int RunStart(const CommandLine& line) {
   RunPlan plan;
   plan.options = std::move(*options);
   plan.driver = &driver;
+  plan.take_hang_ups = true;
   Status status = RunNode(std::move(plan));
   return status.ok() ? kExitDone : Fail(status);
 }

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/log.h"
+#include "base/log_file.h"
 #include "config/environment.h"
 
 namespace sluice {
@@ -46,6 +47,8 @@ std::vector<std::string> PluginFolders(const Config& config, const std::string& 
 
 Result<NodeOptions> LoadNodeOptions(const std::string& home) {
   SLUICE_ASSIGN_OR_RETURN(LoadResult loaded, Load(home));
+  const std::string& log_file = loaded.config.log.file;
+  SLUICE_RETURN_IF_ERROR(OpenLogFile(log_file.empty() ? "" : ResolvePath(home, log_file)));
   NodeOptions options;
   options.home = home;
   options.plugin_folders = PluginFolders(loaded.config, home);

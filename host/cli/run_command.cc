@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli/exit_code.h"
+#include "cli/output.h"
 
 namespace sluice {
 namespace {
@@ -62,9 +63,12 @@ int Dispatch(const CommandLine& line) {
     case Command::kSinkProvision:
       return RunSinkProvision(line);
     case Command::kBench:
+      return RunBench(line);
+    case Command::kGenerate:
       break;
   }
-  return RunBench(line);
+  PrintBytes(line.generated);
+  return kExitDone;
 }
 
 }  // namespace

@@ -3,17 +3,21 @@
 
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "admin/admin_server.h"
 #include "base/log.h"
+#include "base/log_file.h"
 #include "cli/admin_routes.h"
 #include "cli/control_routes.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
+#include "cli/service_notifier.h"
 #include "cli/signals.h"
 #include "config/listen_address.h"
 #include "node/status_history.h"
@@ -72,11 +76,12 @@ StatusHistory::Totals ReadTotals(const Node& node) {
           counters.gate_wait.totals()};
 }
 
-// The admin servers answer from the moment on that there is something to say: the home is ours, and
-// sinks that take long to catch up are named.
+// The admin servers answer, and the service manager hears, from the moment on that there is
+// something to say: the home is ours, and sinks that take long to catch up are named.
 Status StartServed(Node* node, const std::string& home, const Addresses& addresses,
-                   Served* served) {
+                   ServiceNotifier* notifier, Served* served) {
   SLUICE_RETURN_IF_ERROR(node->Open());
+  notifier->Watch(node);
   served->history = std::make_unique<StatusHistory>([node] { return ReadTotals(*node); });
   if (addresses.metrics) ServeMetrics(node, addresses, served);
   // On a unix socket the file's mode says who may ask.
@@ -87,6 +92,41 @@ Status StartServed(Node* node, const std::string& home, const Addresses& address
                                                               is_unix ? "" : addresses.token));
   return node->Start();
 }
+
+// What SIGHUP asks for: the log file opened anew, for whoever rotates logs has renamed it, and the
+// configuration read again. On a thread of its own, so that a signal to stop is heard meanwhile.
+class HangUp {
+ public:
+  HangUp(Node* node, std::string home, ServiceNotifier* notifier)
+      : node_(node), home_(std::move(home)), notifier_(notifier) {}
+  ~HangUp() {
+    if (thread_.joinable()) thread_.join();
+  }
+  HangUp(const HangUp&) = delete;
+  HangUp& operator=(const HangUp&) = delete;
+
+  void Take() {
+    if (thread_.joinable()) thread_.join();
+    thread_ = std::thread([this] { Run(); });
+  }
+
+ private:
+  void Run() {
+    notifier_->Reloading();
+    if (Status status = ReopenLogFile(); !status.ok()) {
+      LogError("node", "signal 1: {}; going on with the file that was open", status.message());
+    } else {
+      LogInfo("node", "signal 1: the log file is opened anew, the configuration read again");
+    }
+    (void)ReloadNode(node_, home_);  // the log says what came of it
+    notifier_->Reloaded();
+  }
+
+  Node* const node_;
+  const std::string home_;
+  ServiceNotifier* const notifier_;
+  std::thread thread_;
+};
 
 // What was committed before bad input reaches the sinks all the same. That it could not is said
 // beside the fault, which is what the command ends with.
@@ -103,13 +143,24 @@ Status RunNode(RunPlan plan) {
   SLUICE_ASSIGN_OR_RETURN(Addresses addresses,
                           ParseAddresses(plan.options.config.admin, plan.options.home));
   const std::string home = plan.options.home;
+  const Duration stop_timeout = drain_timeout + plan.options.config.lifecycle.stop_timeout;
   auto node = std::make_unique<Node>(std::move(plan.options));
   Status status;
   {
-    SignalStop signals([&] { node->RequestStop(); });
+    ServiceNotifier notifier;
+    HangUp hang_up(node.get(), home, &notifier);
+    std::function<void()> on_hang_up;
+    if (plan.take_hang_ups) on_hang_up = [&] { hang_up.Take(); };
+    SignalStop signals(
+        [&] {
+          notifier.Stopping(stop_timeout);
+          node->RequestStop();
+        },
+        on_hang_up);
     Served served;
-    status = StartServed(node.get(), home, addresses, &served);
+    status = StartServed(node.get(), home, addresses, &notifier, &served);
     if (status.ok()) {
+      notifier.Ready();
       Progress progress(plan.show_progress, plan.driver, node.get());
       status = node->Run(plan.driver);
       if (status.ok() && plan.wait_for_sinks) {
@@ -119,6 +170,7 @@ Status RunNode(RunPlan plan) {
       }
     }
     if (status.ok() && plan.on_done) plan.on_done(*node);
+    notifier.Stopping(stop_timeout);
     Status stopped = node->Stop();
     if (stopped.code() == StatusCode::kTimeout) {
       // A thread of the hung sink still runs in its plugin: no destructor may run under it.

@@ -19,6 +19,7 @@ struct RunPlan {
   // it, within lifecycle.drain_timeout.
   bool wait_for_sinks = false;
   bool show_progress = false;
+  bool take_hang_ups = false;  // `start`: SIGHUP opens the log file anew instead of ending it
   // Called while the node is still open, after a run without error.
   std::function<void(const Node&)> on_done;
 };

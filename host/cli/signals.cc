@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -26,11 +27,13 @@ bool LogTakesALine() {
 
 }  // namespace
 
-SignalStop::SignalStop(std::function<void()> on_stop) : on_stop_(std::move(on_stop)) {
+SignalStop::SignalStop(std::function<void()> on_stop, std::function<void()> on_hang_up)
+    : on_stop_(std::move(on_stop)), on_hang_up_(std::move(on_hang_up)) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  if (on_hang_up_) sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   // A closed pipe or a file-size limit is an error of the write, not the end of the node.
   signal(SIGPIPE, SIG_IGN);
@@ -58,6 +61,11 @@ void SignalStop::Run() {
     if ((fds[1].revents & POLLIN) != 0) return;
     signalfd_siginfo info{};
     if (read(signal_fd_, &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo == SIGHUP) {
+      // Neither a stop, nor anything that a node which stops has use for.
+      if (!asked) on_hang_up_();
+      continue;
+    }
     // Nothing may be written before either end: a reader of standard error that is stuck would keep
     // the node alive, and after the first one the thread must be free for the second.
     if (asked) _exit(kSignalledExitBase + static_cast<int>(info.ssi_signo));

@@ -270,6 +270,7 @@ void Pipeline::Run() {
 }
 
 Pipeline::Turn Pipeline::TakeTurn() {
+  turns_.fetch_add(1, std::memory_order_relaxed);
   {
     std::lock_guard lock(mutex_);
     if (ended_) return {Turn::Kind::kEnded, {}};

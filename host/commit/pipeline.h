@@ -22,6 +22,7 @@
 // Threading: WaitForSlot and Submit on the intake thread; the others from any.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -125,6 +126,12 @@ class Pipeline {
   // other failure ends the pipeline. From any thread; does not wait.
   void NoteStoreFailure(const Status& failure);
 
+  // For a watchdog: turns() grows with each look that the thread which commits, or catches up,
+  // takes at what there is to do, and while it waits for space on the disk. Nudge makes it look
+  // soon. From any thread.
+  uint64_t turns() const { return turns_.load() + writer_.attempts(); }
+  void Nudge() { Wake(); }
+
   // OK while it runs and after Stop; else why it ended.
   Status result() const;
 
@@ -218,6 +225,7 @@ class Pipeline {
   bool disk_low_ = false;
 
   PipelineCounters counters_;
+  std::atomic<uint64_t> turns_{0};
   std::thread thread_;
 };
 

@@ -24,6 +24,7 @@ Status Pipeline::CatchUp() {
   std::vector<Height> last;
   TimePoint give_up_at = TimePoint::max();
   for (;;) {
+    turns_.fetch_add(1, std::memory_order_relaxed);
     ApplyGate();
     const GateSettings& gate = gate_.settings();
     bool mended = false;

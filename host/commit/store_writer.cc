@@ -73,6 +73,7 @@ std::string StoreWriter::blocked() const {
 // Closes and opens the database until it takes writes; what is no lack of space is returned.
 Status StoreWriter::ReopenWithSpace(Status failure, Duration* delay) {
   while (failure.code() == StatusCode::kNoSpace) {
+    attempts_.fetch_add(1, std::memory_order_relaxed);
     {
       std::unique_lock lock(mutex_);
       if (blocked_.empty()) {

@@ -8,7 +8,9 @@
 // Threading: Write and Mend by one thread at a time; the others from any.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -37,6 +39,9 @@ class StoreWriter {
   // Ends waits for space, now and from here on.
   void Stop();
 
+  // How often it has looked whether there is space again; only grows.
+  uint64_t attempts() const { return attempts_.load(); }
+
   // Why nothing is written, or empty.
   std::string blocked() const;
 
@@ -45,6 +50,7 @@ class StoreWriter {
   void SayThereIsSpace();
 
   Database* const database_;
+  std::atomic<uint64_t> attempts_{0};
   mutable std::mutex mutex_;
   std::condition_variable stopped_;
   bool stopping_ = false;  // guarded by mutex_

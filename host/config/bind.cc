@@ -156,6 +156,7 @@ Config BindConfig(const CheckedValues& values) {
   config.admin.metrics_listen = values.Text("admin.metrics_listen");
   config.log.level = values.Text("log.level");
   config.log.format = values.Text("log.format");
+  config.log.file = values.Text("log.file");
   for (const NamedPlace& name : values.Names("sinks")) {
     config.sinks.push_back(BindSink(values, name, config));
   }

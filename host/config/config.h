@@ -142,6 +142,7 @@ struct AdminConfig {
 struct LogConfig {
   std::string level;
   std::string format;  // text | json
+  std::string file;    // empty: standard error
 };
 
 struct Config {

@@ -385,6 +385,10 @@ std::vector<Property> Rows() {
        .default_text = "text",
        .description = "Lines for people or for programs.",
        .values = {"text", "json"}},
+      {.path = "log.file",
+       .default_text = "",
+       .description = "File that `start` and `replay` append their lines to, opened anew on SIGHUP "
+                      "to `start`; empty: standard error."},
   };
 }
 
@@ -414,7 +418,7 @@ std::string_view SectionDescription(std::string_view pattern) {
       {"sinks.*.retry", "How a sink that failed is tried again."},
       {"lifecycle", "How sinks are started, stopped and repaired."},
       {"admin", "Status, control and metrics."},
-      {"log", "What the node says on standard error."},
+      {"log", "What the node says."},
   };
   for (const auto& section : kSections) {
     if (section.first == pattern) return section.second;

@@ -102,6 +102,10 @@ class Node {
 
   RunSummary summary() const;
   NodeStatus status() const;
+  // For a watchdog: grows as long as the node's own thread goes round; see Pipeline::turns. From
+  // any thread once Open has succeeded, until destruction.
+  uint64_t turns() const { return pipeline_->turns(); }
+  void Nudge() { pipeline_->Nudge(); }
   const Database& database() const { return *database_; }
   // For /metrics; from any thread once Open has succeeded, until destruction.
   const PipelineCounters& pipeline_counters() const { return pipeline_->counters(); }

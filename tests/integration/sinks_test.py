@@ -309,6 +309,15 @@ class Reload(SinksTest):
         self.wait_for_watermark(home, "audit")
         self.assertIn("nothing has changed", home.log())
 
+    def test_a_hang_up_reloads_too(self):
+        home = self.running(commit("all") + file_sink("audit"))
+        self.configure(home, commit("all") + file_sink("audit") + file_sink("copy"))
+        self.node.send_signal(signal.SIGHUP)
+        wait_until("copy is there", lambda: self.sink(home, "copy"))
+        self.add_blocks(2)
+        self.wait_for_watermark(home, "audit", "copy")
+        self.assertIn("reload: sink copy: added", home.log())
+
     def test_a_sink_comes_and_another_goes_while_blocks_commit(self):
         home = self.running(commit("all") + file_sink("audit") + file_sink("old"))
         self.add_blocks(30)
