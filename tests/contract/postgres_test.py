@@ -37,6 +37,9 @@ class PostgresSink(ContractCase):
     def test_changes_and_state(self):
         self.kept()
 
+    def test_groups_written_while_the_next_is_collected(self):
+        self.kept(schema="small_groups", batch_blocks=12)  # of which three begin a transaction
+
     def test_changes_only(self):
         self.kept(schema="changes_only", state=False)
 

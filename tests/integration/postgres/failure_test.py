@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections, servers and nodes that end at any moment: equal afterwards, and nothing twice."""
+"""Connections, servers and nodes that end at any moment: equal afterwards, and nothing twice.
+
+    ./run test postgres                                  40 kills among all others
+    SLUICE_KILLS=300 ctest --test-dir build/release -V -R postgres_failure
+    SLUICE_KILLS=300 SLUICE_TEST_SEED=7 …                the same again
+"""
 
 import os
 import random
@@ -12,6 +17,10 @@ from postgres_home import PostgresHome, ServerTest, blocks, wait_until
 
 SEED = int(os.environ.get("SLUICE_TEST_SEED", time.time_ns() % 1_000_000))
 KILLS = int(os.environ.get("SLUICE_KILLS", "40"))
+
+
+# Small groups, and enough heights for one to be written while the next is collected.
+BEHIND = {"settings": {"batch_blocks": 4}, "window": 64}
 
 
 class Failures(ServerTest):
@@ -59,7 +68,7 @@ class Failures(ServerTest):
         self.assertEqual(proxy.cut_count, {"after": 9, "before": 6})
 
     def test_a_group_that_fails_takes_the_one_behind_it_along(self):
-        home = self.home({"batch_blocks": 4}, window=64)
+        home = self.home(**BEHIND)
         self.replayed(home, blocks(1, 20))
         # Two transactions fail, at their end, while the heights after them are collected.
         self.server.sql(
@@ -81,7 +90,7 @@ class Failures(ServerTest):
                                               " sluice.sluice_heights WHERE height > 20")), 80)
 
     def test_backends_that_are_terminated(self):
-        home = self.home()
+        home = self.home(**BEHIND)
         process = self.begin(home, blocks(1, 600))
         for step in range(5):
             wait_until("progress", lambda step=step: self.height() > step * 40)
@@ -99,7 +108,7 @@ class Failures(ServerTest):
         self.finish(home, process, 600)
 
     def test_server_killed(self):
-        home = self.home()
+        home = self.home(**BEHIND)
         process = self.begin(home, blocks(1, 600))
         for step in range(3):
             wait_until("progress", lambda step=step: self.height() > step * 100)
@@ -108,7 +117,7 @@ class Failures(ServerTest):
         self.finish(home, process, 600)
 
     def test_server_paused_longer_than_the_ack_timeout(self):
-        home = self.home(ack_timeout="1s")
+        home = self.home(ack_timeout="1s", **BEHIND)
         process = self.begin(home, blocks(1, 600))
         wait_until("progress", lambda: self.height() > 50)
         self.server.pause()
@@ -132,8 +141,7 @@ class Failures(ServerTest):
     def test_kills_at_random(self):
         print(f"seed {SEED}, {KILLS} kills", flush=True)
         dice = random.Random(SEED)
-        # Small groups, and enough heights for a group to be written while the next is collected.
-        home = self.home({"batch_blocks": 4}, window=64)
+        home = self.home(**BEHIND)
         last = 0
         process = None
         killed = {"node": 0, "server": 0, "connection": 0}
