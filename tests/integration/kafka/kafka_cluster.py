@@ -19,6 +19,10 @@ import tempfile
 import time
 import uuid
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import kafka_admin  # noqa: E402
+
 SOURCE = pathlib.Path(os.environ.get(
     "SLUICE_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[3]))
 # In one spelling: a JVM compares the path with the one in the archive of classes.
@@ -283,9 +287,20 @@ class Cluster:
                 break
         raise AssertionError(f"{name} {args}: {out}")
 
-    def alter_topic(self, topic, setting):
-        self.tool("ConfigCommand", "--alter", "--entity-type", "topics", "--entity-name", topic,
-                  "--add-config", setting)
+    def create_topic(self, topic, **config):
+        kafka_admin.create_topic(self.brokers, topic, **config)
+
+    def delete_topic(self, topic):
+        """Until no broker knows it."""
+        kafka_admin.delete_topic(self.brokers, topic)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while topic in self.topics():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{topic} is still there")
+            time.sleep(0.05)  # looks again; nothing is timed by it
+
+    def alter_topic(self, topic, name, value):
+        kafka_admin.alter_topic(self.brokers, topic, name, value)
 
     def transaction_state(self, transactional_id):
         """"Ongoing", "CompleteAbort", …, as the coordinator has it."""

@@ -161,8 +161,7 @@ class Topics(FollowingCase):
         home, process, blocks, add = self.opened(9, {"producer": {
             "message.timeout.ms": "3000", "topic.metadata.refresh.interval.ms": "500",
             "transaction.timeout.ms": "5000"}}, first=8)
-        self.cluster.tool("TopicCommand", "--delete", "--topic", home.stream)
-        wait_until("the topic is gone", lambda: home.stream not in self.cluster.topics())
+        self.cluster.delete_topic(home.stream)
         add(blocks[8:])
         self.wait_error(home, "is gone, although the sink stands at height 8")
         process.kill()
@@ -170,7 +169,7 @@ class Topics(FollowingCase):
 
     def test_a_record_that_the_topic_refuses_is_named_and_taken_once_it_may_be_larger(self):
         home, process, blocks, add = self.opened(12, commit='on_failure = "wait"')
-        self.cluster.alter_topic(home.stream, "max.message.bytes=20000")
+        self.cluster.alter_topic(home.stream, "max.message.bytes", 20000)
         blocks[11]["txs"] = [{"ops": [{"op": "set", "store": "main", "key": "large",
                                        "value": "x" * 50000}]}]
         add(blocks[10:])
@@ -182,7 +181,7 @@ class Topics(FollowingCase):
         # What came before it is there, and nothing of it.
         self.assertHolds(home, blocks[:11])
         self.stop(process)
-        self.cluster.alter_topic(home.stream, "max.message.bytes=200000")
+        self.cluster.alter_topic(home.stream, "max.message.bytes", 200000)
         self.finish(home, home.start(), blocks)
 
     def test_a_record_in_a_long_backlog_that_the_topic_refuses_is_named(self):
@@ -202,8 +201,7 @@ class Topics(FollowingCase):
         blocks = make_blocks(1, 400)
         blocks[11]["txs"] = [{"ops": [{"op": "set", "store": "main", "key": "large",
                                        "value": "x" * 1200000}]}]
-        self.cluster.tool("TopicCommand", "--create", "--topic", home.stream, "--partitions", 1,
-                          "--config", "max.message.bytes=1000000")
+        self.cluster.create_topic(home.stream, **{"max.message.bytes": 1000000})
         add(blocks)
         process = home.start()
         sink = self.wait_sink("it is refused", home, lambda sink: sink["lifecycle"] == "suspended")
@@ -212,7 +210,7 @@ class Topics(FollowingCase):
             self.assertIn(text, sink["last_error"]["text"])
         self.assertEqual(sink["watermark"], 11, sink)
         self.stop(process)
-        self.cluster.alter_topic(home.stream, "max.message.bytes=2000000")
+        self.cluster.alter_topic(home.stream, "max.message.bytes", 2000000)
         process = home.start()
         self.wait_height(home, 400)
         self.stop(process)
@@ -235,8 +233,7 @@ class CreatingBroker(FollowingCase):
         home, process, blocks, add = self.opened(9, {"producer": {
             "message.timeout.ms": "3000", "topic.metadata.refresh.interval.ms": "500",
             "transaction.timeout.ms": "5000"}}, first=8)
-        self.cluster.tool("TopicCommand", "--delete", "--topic", home.stream)
-        wait_until("the topic is gone", lambda: home.stream not in self.cluster.topics())
+        self.cluster.delete_topic(home.stream)
         add(blocks[8:])
         self.wait_error(home, "is gone, although the sink stands at height 8")
         self.assertNotIn(home.stream, self.cluster.topics())

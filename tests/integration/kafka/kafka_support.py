@@ -167,6 +167,23 @@ class KafkaCase(unittest.TestCase):
         self.assertEqual(outcome.code, code, outcome)
         return outcome
 
+    def assertRefused(self, home, blocks, *texts):
+        """A replay says why its sink does not go on, all of `texts`. It ends by itself, or would try
+        again for a minute. What it logged."""
+        before = home.log()
+        process = home.start("replay", home.write_blocks(blocks), "--json")
+
+        def said():
+            ended = process.poll() is not None
+            log = home.log()[len(before):]
+            return log if ended or all(text in log for text in texts) else None
+        log = wait_until(f"a refusal with {texts}", said)
+        process.kill()
+        self.assertNotEqual(process.wait(), 0, log)
+        for text in texts:
+            self.assertIn(text, log)
+        return log
+
     def assertEqualInKafka(self, home):
         outcome = self.assertDone(home.run("verify", "--sink", "orders", "--json"))
         report = outcome.json()
