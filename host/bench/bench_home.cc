@@ -49,6 +49,7 @@ Result<BenchHome::NodeTimes> BenchHome::RunNode(const std::string& toml, Driver*
   times.gate_p99_seconds = status.gate_p99_seconds;
   SLUICE_RETURN_IF_ERROR(node.WaitForSinks(std::chrono::seconds(60)));
   times.sinks_seconds = SecondsSince(started);
+  times.level_seconds = SecondsSince(begin);
   SLUICE_RETURN_IF_ERROR(node.Stop());
   return times;
 }

@@ -33,6 +33,7 @@ class BenchHome {
   struct NodeTimes {
     double seconds = 0;        // from the first block asked for to the last one committed
     double sinks_seconds = 0;  // from start until every sink is level
+    double level_seconds = 0;  // from the first block asked for until every sink is level
     double gate_p50_seconds = 0;
     double gate_p99_seconds = 0;
   };

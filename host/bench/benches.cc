@@ -188,6 +188,36 @@ Outcomes RunBacklog(const BenchContext& context) {
   return std::vector<BenchOutcome>{std::move(time), std::move(memory)};
 }
 
+// Heights per second of a sink that takes 2 ms for each, on 8 workers and one after another.
+Outcomes RunParallel(const BenchContext& context) {
+  std::vector<BenchOutcome> outcomes;
+  for (const bool disjoint : {true, false}) {
+    const Shape shape{1000, 5, disjoint ? uint64_t{1} << 60U : 1};
+    auto run = [&](bool parallel) -> Result<double> {
+      BenchHome home(context);
+      BenchDriver driver(shape, /*ahead=*/true);
+      const std::string sink = fmt::format(
+          "[sinks.slow]\nplugin = \"null\"\nworkers = 8\nsettings = {{ delay = \"2ms\", "
+          "parallel = {} }}\n",
+          parallel);
+      SLUICE_ASSIGN_OR_RETURN(
+          BenchHome::NodeTimes times,
+          home.RunNode(NodeToml("fire-and-forget", 64, sink, /*sync=*/false), &driver));
+      return static_cast<double>(shape.blocks) / times.level_seconds;
+    };
+    BenchOutcome outcome;
+    outcome.name = disjoint ? "parallel_disjoint" : "parallel_conflicting";
+    outcome.unit = "heights/s";
+    outcome.baseline_is = "the same sink, one height after another";
+    outcome.note = disjoint ? "asked for: 6 times as many" : "asked for: 0.95 of it at least";
+    SLUICE_ASSIGN_OR_RETURN(outcome, Pairs(
+                                         std::move(outcome), disjoint ? kPairs : kManyPairs,
+                                         [&] { return run(true); }, [&] { return run(false); }));
+    outcomes.push_back(std::move(outcome));
+  }
+  return outcomes;
+}
+
 // One operation a line, so that the driver puts the blocks together too.
 Status WriteJsonLines(const std::filesystem::path& path, const Shape& shape) {
   std::ofstream out(path, std::ios::binary);
@@ -253,6 +283,7 @@ const std::vector<Bench>& AllBenches() {
       {"listener", "recording a change", RunListener},
       {"slow_beside_fast", "1 of (fast, slow), the slow one takes 1 ms a block", RunSlowBesideFast},
       {"backlog", "890,000 small heights to a sink that was down", RunBacklog},
+      {"parallel", "2 ms a height on 8 workers, disjoint and conflicting keys", RunParallel},
       {"replay_jsonl", "1,000,000 changes in JSON Lines, end to end", RunReplay},
   };
   return benches;

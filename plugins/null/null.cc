@@ -12,16 +12,20 @@ namespace {
 
 using namespace sluice::sdk;
 
-constexpr char kSchema[] = R"([{"name":"delay","type":"duration","default":"0ms","description":)"
-                           R"("How long each height takes: a slow sink, for measuring."}])";
+constexpr char kSchema[] =
+    R"([{"name":"delay","type":"duration","default":"0ms","description":)"
+    R"("How long each height takes: a slow sink, for measuring."},)"
+    R"({"name":"parallel","type":"bool","default":false,"description":)"
+    R"("Take heights that share no key side by side, on the sink's workers."}])";
 
 class Null {
  public:
   explicit Null(Host host) : host_(host) {}
 
   Status Start(const StartArgs& args, StartResult* result) {
-    delay_ = std::chrono::milliseconds(
-        nlohmann::json::parse(args.settings()).value("delay", int64_t{0}));
+    const nlohmann::json settings = nlohmann::json::parse(args.settings());
+    delay_ = std::chrono::milliseconds(settings.value("delay", int64_t{0}));
+    if (settings.value("parallel", false)) result->capabilities = SLUICE_CAP_PARALLEL;
     result->level = SLUICE_LEVEL_DURABLE;
     host_.Log(SLUICE_LOG_WARN, "this sink keeps nothing; it is for measuring only");
     return Status::Ok();
@@ -39,5 +43,5 @@ class Null {
 
 }  // namespace
 
-SLUICE_PLUGIN(Null, .id = "null", .version = "0.1.0", .highest_level = SLUICE_LEVEL_DURABLE,
-              .settings_schema = kSchema)
+SLUICE_PLUGIN(Null, .id = "null", .version = "0.1.0", .capabilities = SLUICE_CAP_PARALLEL,
+              .highest_level = SLUICE_LEVEL_DURABLE, .settings_schema = kSchema)
