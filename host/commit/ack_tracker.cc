@@ -131,7 +131,8 @@ Height AckTracker::LowestPin(Height journal_first) const {
   std::lock_guard lock(mutex_);
   Height lowest(std::numeric_limits<int64_t>::max());
   for (const Sink& sink : sinks_) {
-    if (!sink.lost && sink.pin() + 1 >= journal_first) lowest = std::min(lowest, sink.pin());
+    if (sink.lost || sink.removed) continue;
+    if (sink.pin() + 1 >= journal_first) lowest = std::min(lowest, sink.pin());
   }
   return lowest;
 }

@@ -75,5 +75,32 @@ TEST(AckTracker, ALostSinkPinsNothingAndStaysGone) {
   EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kGone);
 }
 
+TEST(AckTracker, ARemovedSinkPinsNothingAndIsStoredNoMore) {
+  AckTracker tracker({SinkName("a"), SinkName("b")});
+  tracker.SetWatermark(SinkName("a"), AckLevel::kDurable, Height(9), AckLevel::kDurable);
+  tracker.SetWatermark(SinkName("b"), AckLevel::kDurable, Height(4), AckLevel::kDurable);
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(4));
+  tracker.Remove(SinkName("b"));
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(9));
+  EXPECT_EQ(tracker.TakeWatermarksToStore().size(), 1U);
+  EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kGone);
+  tracker.SetAvailability(SinkName("b"), SinkAvailability::kAvailable, "");
+  EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kGone) << "too late";
+}
+
+TEST(AckTracker, ASinkThatIsAddedStandsBehindTheOthersOrInItsOldPlace) {
+  AckTracker tracker({SinkName("a"), SinkName("b")});
+  tracker.Add(SinkName("c"));
+  ASSERT_EQ(tracker.Snapshot().size(), 3U);
+  EXPECT_EQ(tracker.Snapshot()[2].name, SinkName("c"));
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(0)) << "what it needs is kept from now on";
+  tracker.SetWatermark(SinkName("b"), AckLevel::kDurable, Height(4), AckLevel::kDurable);
+  tracker.Remove(SinkName("b"));
+  tracker.Add(SinkName("b"));
+  ASSERT_EQ(tracker.Snapshot().size(), 3U);
+  EXPECT_FALSE(tracker.Snapshot()[1].known);
+  EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kJoining);
+}
+
 }  // namespace
 }  // namespace sluice

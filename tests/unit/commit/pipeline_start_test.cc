@@ -110,7 +110,7 @@ TEST_F(PipelineStart, CatchUpSaysWhatToDoAboutEachSinkThatCannotCount) {
   MakeHome(5, 5);
   const std::pair<const char*, const char*> rows[] = {
       {"ahead: the sink is at 8, the node at 5", "older than the sink, as after a restored backup"},
-      {"fenced: a newer instance", "each start raises the epoch"},
+      {"fenced: a newer instance", "sluice sink repair --take-over"},
       {"foreign: the sink holds stream 'x'", "give the sink a place of its own"},
       {"diverged: other digest", "holds another history"},
       {"gap: the sink is at 1", "restore the sink from a copy that reaches further"},

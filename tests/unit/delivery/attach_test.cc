@@ -199,9 +199,11 @@ TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
   auto digest = [](Height height) -> Result<Digest> { return DigestOf(height.value()); };
   const Result<AttachDecision> decision = DecideAttach(QuestionOf(row), digest);
   ASSERT_TRUE(decision);
-  EXPECT_EQ(decision->text,
-            "the sink is empty although it has acked heights, and the journal begins at 5: heights "
-            "1 to 4 are missing; give the sink a copy that reaches further");
+  EXPECT_EQ(
+      decision->text,
+      "the sink is empty although it has acked heights, and the journal begins at 5: heights "
+      "1 to 4 are missing; give the sink a copy that reaches further, or go on without them by "
+      "on_gap = \"skip\"");
 }
 
 TEST(Attach, AJournalThatCannotAnswerIsAnError) {
