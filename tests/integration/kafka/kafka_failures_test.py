@@ -14,6 +14,12 @@ from kafka_support import (FollowingCase, KafkaCase, make_blocks, require_kafka,
                            wait_until)
 
 
+# A node that waits for a sink that is suspended; nothing is left to drain when it is stopped.
+WAITING = '''on_failure = "wait"
+[lifecycle]
+drain_timeout = "500ms"'''
+
+
 def setUpModule():
     require_kafka()
     KafkaCase.cluster = Cluster().start()
@@ -168,7 +174,7 @@ class Topics(FollowingCase):
         process.wait()
 
     def test_a_record_that_the_topic_refuses_is_named_and_taken_once_it_may_be_larger(self):
-        home, process, blocks, add = self.opened(12, commit='on_failure = "wait"')
+        home, process, blocks, add = self.opened(12, commit=WAITING)
         self.cluster.alter_topic(home.stream, "max.message.bytes", 20000)
         blocks[11]["txs"] = [{"ops": [{"op": "set", "store": "main", "key": "large",
                                        "value": "x" * 50000}]}]
@@ -197,7 +203,7 @@ class Topics(FollowingCase):
 
     def refuse_in_backlog(self, settings):
         """Height 12 of some hundreds that wait is too large; later it is taken."""
-        home, add = self.following(settings, commit='on_failure = "wait"')
+        home, add = self.following(settings, commit=WAITING)
         blocks = make_blocks(1, 400)
         blocks[11]["txs"] = [{"ops": [{"op": "set", "store": "main", "key": "large",
                                        "value": "x" * 1200000}]}]
