@@ -132,6 +132,18 @@ class DebianPackage(unittest.TestCase):
                         env={**os.environ, "TMPDIR": str(self.folder)})
         self.assertEqual(code, 0, out)
 
+    def test_unpacked_anywhere_its_node_runs_from_the_example(self):
+        home = self.folder / "home"
+        home.mkdir()
+        (home / "config").symlink_to(self.tree / "etc" / "sluice")
+        blocks = home / "blocks.jsonl"
+        blocks.write_text(block(1, set_op("main", "k", "v")) + "\n")
+        sluice = [self.tree / "usr" / "bin" / "sluice", "--home", home]
+        for command in (["config", "check"], ["replay", blocks], ["verify", "--sink", "audit"]):
+            code, out = run(*sluice, *command)
+            self.assertEqual(code, 0, out)
+        self.assertIn("sink audit: equal at height 1: 1 keys compared", out)
+
     def test_its_node_runs_and_it_is_removed_cleanly(self):
         (self.folder / "inside.sh").write_text(INSIDE)
         (self.folder / "blocks.jsonl").write_text("".join(
@@ -141,6 +153,8 @@ class DebianPackage(unittest.TestCase):
         # A user of this machine is root within, where this is not root already.
         enter = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--mount", "--map-auto",
                                                                  "--map-root-user"]
+        code, out = run(*enter, "true")
+        require(f"no root of its own can be made here: {out.strip()}" if code else None)
         code, out = run(*enter, "bash", "-c", textwrap.dedent(IN_ROOT), "bash", self.folder,
                         self.package, work)
         self.assertEqual(code, 0, out)
