@@ -258,7 +258,8 @@ def journal_full(test):
 
 
 def halted(test):
-    home = Situation(test, config('[sinks.search]\nplugin = "search"\n', on_failure="halt"), search="never_acks")
+    home = Situation(test, config(f'[sinks.search]\nplugin = "search"\nack_timeout = "500ms"\n{RETRY}\n',
+                                  on_failure="halt"), search="never_acks")
     home.feed(42)
     home.replay(code=75)
     return home
@@ -276,8 +277,8 @@ def degraded(test):
 
 
 def slow(test):
-    home = Situation(test, config('[sinks.search]\nplugin = "search"\nsettings = { delay_ms = 50 }\n'),
-                     search="slow")
+    home = Situation(test, config('[sinks.search]\nplugin = "search"\nsettings = { delay_ms = 50 }\n',
+                                  ack_timeout="60s"), search="slow")
     home.feed(2000)
     home.start()
     home.until("it crawls", lambda s: s["height"] >= 20 and s["commit"]["waiting_on"] == ["search"] and
