@@ -41,7 +41,7 @@ RETRY = 'retry = { initial = "60s", max = "60s", jitter = 0.0 }'
 FILE_COPY = '[sinks.copy]\nplugin = "file"\nsettings = { path = "data/copy" }\n'
 
 
-def config(sinks="", policy="all", on_failure="recover", ack_timeout="2s", recover_timeout="60s",
+def config(sinks="", policy="all", on_failure="recover", ack_timeout="4s", recover_timeout="60s",
            window=8, journal="", lifecycle="", follow="true"):
     return CONFIG.format(**locals())
 
@@ -222,7 +222,7 @@ def rejected(test):
 def hung(test):
     home = Situation(
         test, config('[sinks.search]\nplugin = "search"\nsettings = { height = 42 }\n',
-                     "1 of (audit, search)", ack_timeout="1s",
+                     "1 of (audit, search)",
                      lifecycle='start_timeout = "1s"\nstop_timeout = "1s"\nstalled_after = "1s"'),
         search="hangs_in_deliver")
     home.feed(50)
@@ -245,7 +245,7 @@ def disk_low(test):
 def journal_full(test):
     home = Situation(
         test, config(f'[sinks.search]\nplugin = "search"\n{RETRY}\n', on_failure="wait", window=100,
-                     ack_timeout="2s", journal="retain_blocks = 5\nmax_blocks = 10"),
+                     journal="retain_blocks = 5\nmax_blocks = 10"),
         search="never_acks")
     home.feed(30)
     home.start()
@@ -258,8 +258,8 @@ def journal_full(test):
 
 
 def halted(test):
-    home = Situation(test, config('[sinks.search]\nplugin = "search"\n', on_failure="halt",
-                                  ack_timeout="500ms"), search="never_acks")
+    home = Situation(test, config(f'[sinks.search]\nplugin = "search"\nack_timeout = "500ms"\n{RETRY}\n',
+                                  on_failure="halt"), search="never_acks")
     home.feed(42)
     home.replay(code=75)
     return home
@@ -267,7 +267,7 @@ def halted(test):
 
 def degraded(test):
     home = Situation(test, config(f'[sinks.search]\nplugin = "search"\n{RETRY}\n',
-                                  on_failure="degrade", ack_timeout="2s", recover_timeout="1s"), search="never_acks")
+                                  on_failure="degrade", recover_timeout="1s"), search="never_acks")
     home.feed(42)
     home.start()
     home.until("it degrades", lambda s: s["height"] == 42 and s["degraded"] and
@@ -277,8 +277,8 @@ def degraded(test):
 
 
 def slow(test):
-    home = Situation(test, config('[sinks.search]\nplugin = "search"\nsettings = { delay_ms = 50 }\n'),
-                     search="slow")
+    home = Situation(test, config('[sinks.search]\nplugin = "search"\nsettings = { delay_ms = 50 }\n',
+                                  ack_timeout="60s"), search="slow")
     home.feed(2000)
     home.start()
     home.until("it crawls", lambda s: s["height"] >= 20 and s["commit"]["waiting_on"] == ["search"] and

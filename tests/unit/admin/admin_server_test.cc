@@ -185,6 +185,14 @@ TEST_F(AdminServerTest, TakesNoMoreConnectionsAtOnceThanItMay) {
   for (int descriptor : idle) close(descriptor);
 }
 
+TEST_F(AdminServerTest, ClosesAConnectionThatNeverFinishesItsRequest) {
+  auto server = AdminServer::Start(address_, Routes());
+  ASSERT_TRUE(server);
+  // Without an answer: the read ends when the server closes, after its time limit.
+  EXPECT_EQ(Exchange("GET /hello HTTP/1.1\r\nHost: lo"), "");
+  EXPECT_TRUE(AdminGet(address_, "/hello", kPatience));
+}
+
 TEST_F(AdminServerTest, RefusesWhatIsTooLargeOrNoHttp) {
   auto server = AdminServer::Start(address_, Routes());
   ASSERT_TRUE(server);
