@@ -2,9 +2,12 @@
 #include "bench/bench_home.h"
 
 #include <fmt/core.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <thread>
 
 #include "base/clock.h"
 #include "config/load.h"
@@ -15,6 +18,16 @@ namespace {
 
 double SecondsSince(TimePoint begin) {
   return std::chrono::duration<double>(Now() - begin).count();
+}
+
+// Of processor, of all threads.
+double ProcessSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 }  // namespace
@@ -30,27 +43,65 @@ BenchHome::~BenchHome() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-Result<BenchHome::NodeTimes> BenchHome::RunNode(const std::string& toml, Driver* driver) {
+Result<std::unique_ptr<Node>> BenchHome::MakeNode(const std::string& toml) {
   LoadResult loaded = LoadConfigText(toml, ConfigFormat::kToml, "bench", path_, {});
   SLUICE_RETURN_IF_ERROR(loaded.ToStatus());
   NodeOptions options;
   options.home = path_.string();
   options.config = std::move(loaded.config);
   options.plugin_folders = context_.plugin_folders;
+  return std::make_unique<Node>(std::move(options));
+}
+
+Result<BenchHome::NodeTimes> BenchHome::RunNode(const std::string& toml, Driver* driver,
+                                                const std::function<void(const Node&)>& beside) {
+  SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Node> node, MakeNode(toml));
   NodeTimes times;
-  TimePoint started = Now();
-  Node node(std::move(options));
-  SLUICE_RETURN_IF_ERROR(node.Start());
-  TimePoint begin = Now();
-  SLUICE_RETURN_IF_ERROR(node.Run(driver));
+  const TimePoint started = Now();
+  SLUICE_RETURN_IF_ERROR(node->Start());
+  std::atomic<bool> fed{false};
+  std::thread other([&] {
+    TimePoint next = Now();
+    while (beside && !fed.load()) {
+      if (Now() >= next) {
+        next += std::chrono::seconds(1);
+        beside(*node);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  const TimePoint begin = Now();
+  const Status ran = node->Run(driver);
   times.seconds = SecondsSince(begin);
-  NodeStatus status = node.status();
+  fed.store(true);
+  other.join();
+  SLUICE_RETURN_IF_ERROR(ran);
+  NodeStatus status = node->status();
   times.gate_p50_seconds = status.gate_p50_seconds;
   times.gate_p99_seconds = status.gate_p99_seconds;
-  SLUICE_RETURN_IF_ERROR(node.WaitForSinks(std::chrono::seconds(60)));
+  SLUICE_RETURN_IF_ERROR(node->WaitForSinks(std::chrono::seconds(60)));
   times.sinks_seconds = SecondsSince(started);
   times.level_seconds = SecondsSince(begin);
-  SLUICE_RETURN_IF_ERROR(node.Stop());
+  SLUICE_RETURN_IF_ERROR(node->Stop());
+  return times;
+}
+
+Result<BenchHome::IdleTimes> BenchHome::RunIdle(const std::string& toml, Duration idle) {
+  SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Node> node, MakeNode(toml));
+  IdleTimes times;
+  const TimePoint started = Now();
+  SLUICE_RETURN_IF_ERROR(node->Start());
+  const auto all_run = [&] {
+    const std::vector<SinkStatus> sinks = node->status().sinks;
+    return std::all_of(sinks.begin(), sinks.end(),
+                       [](const SinkStatus& sink) { return sink.lifecycle == "running"; });
+  };
+  while (!all_run()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  times.start_seconds = SecondsSince(started);
+  const double before = ProcessSeconds();
+  std::this_thread::sleep_for(idle);
+  times.core_share = (ProcessSeconds() - before) / std::chrono::duration<double>(idle).count();
+  SLUICE_RETURN_IF_ERROR(node->Stop());
   return times;
 }
 

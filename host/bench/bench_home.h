@@ -6,9 +6,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "bench/workload.h"
 #include "driver/driver.h"
@@ -37,13 +40,24 @@ class BenchHome {
     double gate_p50_seconds = 0;
     double gate_p99_seconds = 0;
   };
-  // Runs a node with this configuration (TOML) over the driver, and waits for its sinks.
-  Result<NodeTimes> RunNode(const std::string& toml, Driver* driver);
+  // Runs a node with this configuration (TOML) over the driver, and waits for its sinks. `beside`:
+  // called on a thread of its own, once a second, while the driver is fed; may be empty.
+  Result<NodeTimes> RunNode(const std::string& toml, Driver* driver,
+                            const std::function<void(const Node&)>& beside = {});
+
+  struct IdleTimes {
+    double start_seconds = 0;  // until every sink runs
+    double core_share = 0;     // of a core, over `idle`, once they do
+  };
+  // A node that has nothing to do.
+  Result<IdleTimes> RunIdle(const std::string& toml, Duration idle);
 
   // Seconds that plain RocksDB takes, one synced batch a block.
   Result<double> RunBaseline(const Shape& shape);
 
  private:
+  Result<std::unique_ptr<Node>> MakeNode(const std::string& toml);
+
   const BenchContext& context_;
   std::filesystem::path path_;
 };

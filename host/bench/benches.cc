@@ -12,6 +12,7 @@
 #include "bench/statistics.h"
 #include "bench/workload.h"
 #include "driver/replay/replay_driver.h"
+#include "node/node_status.h"
 
 namespace sluice {
 namespace {
@@ -218,6 +219,70 @@ Outcomes RunParallel(const BenchContext& context) {
   return outcomes;
 }
 
+Outcomes RunManySinks(const BenchContext& context) {
+  constexpr int kSinks = 100;
+  std::string sinks;
+  for (int i = 0; i < kSinks; ++i) {
+    sinks += fmt::format("[sinks.s{}]\nplugin = \"null\"\nack = false\n", i);
+  }
+  BenchOutcome start;
+  start.name = "sinks_100_start";
+  start.unit = "s";
+  start.baseline_is = "the limit asked for: 2 s until 100 sinks of one library run";
+  BenchOutcome idle;
+  idle.name = "sinks_100_idle";
+  idle.unit = "% of a core";
+  idle.baseline_is = "the limit asked for: 1 % of a core";
+  for (int i = 0; i < kPairs; ++i) {
+    BenchHome home(context);
+    SLUICE_ASSIGN_OR_RETURN(
+        BenchHome::IdleTimes times,
+        home.RunIdle(NodeToml("fire-and-forget", 8, sinks), std::chrono::seconds(5)));
+    start.sluice.push_back(times.start_seconds);
+    start.baseline.push_back(2);
+    idle.sluice.push_back(times.core_share * 100);
+    idle.baseline.push_back(1);
+  }
+  start.note = idle.note = "a ratio below 1 is within";
+  return std::vector<BenchOutcome>{std::move(start), std::move(idle)};
+}
+
+// A status a second, as `sluice status --watch` asks for it, and what it costs the commits.
+Outcomes RunStatus(const BenchContext& context) {
+  const Shape shape{4000, 100};
+  BenchOutcome rate;
+  rate.name = "status_commit_rate";
+  rate.unit = "changes/s";
+  rate.baseline_is = "the same node that nobody asks";
+  rate.note = "asked for: 0.95 of it at least";
+  std::vector<double> milliseconds;
+  auto run = [&](bool watched) -> Result<double> {
+    BenchHome home(context);
+    BenchDriver driver(shape, /*ahead=*/true);
+    const auto ask = [&](const Node& node) {
+      const TimePoint begun_at = Now();
+      const std::string document = StatusToJson(node.status());
+      milliseconds.push_back(std::chrono::duration<double, std::milli>(Now() - begun_at).count());
+    };
+    SLUICE_ASSIGN_OR_RETURN(BenchHome::NodeTimes times,
+                            home.RunNode(NodeToml("all", 8, kFileSink), &driver,
+                                         watched ? ask : std::function<void(const Node&)>()));
+    return static_cast<double>(shape.total()) / times.seconds;
+  };
+  SLUICE_ASSIGN_OR_RETURN(rate, Pairs(
+                                    std::move(rate), kManyPairs, [&] { return run(true); },
+                                    [&] { return run(false); }));
+  BenchOutcome longest;
+  longest.name = "status_longest";
+  longest.unit = "ms";
+  longest.sluice = {*std::max_element(milliseconds.begin(), milliseconds.end())};
+  longest.baseline = {20};
+  longest.baseline_is = "the limit asked for: 20 ms at the 99th percentile";
+  longest.note = fmt::format("the longest of {} on a node at full load; a ratio below 1 is within",
+                             milliseconds.size());
+  return std::vector<BenchOutcome>{std::move(rate), std::move(longest)};
+}
+
 // One operation a line, so that the driver puts the blocks together too.
 Status WriteJsonLines(const std::filesystem::path& path, const Shape& shape) {
   std::ofstream out(path, std::ios::binary);
@@ -284,6 +349,8 @@ const std::vector<Bench>& AllBenches() {
       {"slow_beside_fast", "1 of (fast, slow), the slow one takes 1 ms a block", RunSlowBesideFast},
       {"backlog", "890,000 small heights to a sink that was down", RunBacklog},
       {"parallel", "2 ms a height on 8 workers, disjoint and conflicting keys", RunParallel},
+      {"sinks_100", "100 sinks of one library: until they run, and at rest", RunManySinks},
+      {"status", "a status a second on a node at full load", RunStatus},
       {"replay_jsonl", "1,000,000 changes in JSON Lines, end to end", RunReplay},
   };
   return benches;

@@ -425,13 +425,19 @@ void SinkSet::OnAvailability(const SinkName& sink, SinkAvailability availability
 }
 
 Status SinkSet::PutSinkRecord(const SinkName& sink, const std::string& bytes) {
-  return database_->PutRecord(RecordName(sink), bytes);
+  return Noted(database_->PutRecord(RecordName(sink), bytes));
+}
+
+// A write that fails is no fault of the sink's: the store is opened again, or the node ends.
+Status SinkSet::Noted(Status written) {
+  if (!written.ok()) options_.on_store_failure(written);
+  return written;
 }
 
 // First it counts for nothing, so that no batch stores its watermark again.
 Status SinkSet::ForgetSink(const SinkName& sink) {
   tracker_->Remove(sink);
-  SLUICE_RETURN_IF_ERROR(database_->ForgetSink(sink));
+  SLUICE_RETURN_IF_ERROR(Noted(database_->ForgetSink(sink)));
   for (const auto& entry : Entries()) {
     if (entry->name == sink) entry->removed.store(true);
   }

@@ -41,7 +41,7 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
     std::string stream_id;
     Restore restore = Restore::kLenient;
     RecoverOnStart recover_on_start = RecoverOnStart::kNow;
-    // A new epoch for an instance could not be had: the store's fault, no sink's.
+    // Something could not be written: the store's fault, no sink's.
     std::function<void(const Status&)> on_store_failure;
   };
 
@@ -107,6 +107,7 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   Status PutSinkRecord(const SinkName& sink, const std::string& bytes) override;
   Status ForgetSink(const SinkName& sink) override;
 
+  Status Noted(Status written);
   Result<std::vector<SinkRecord>> ReadRecords();
   Status SetAside(const std::string& name, const std::string& bytes, const Status& why);
   std::shared_ptr<Entry> MakeEntry(PreparedSink prepared, std::optional<SinkRecord> record);

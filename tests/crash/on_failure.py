@@ -78,9 +78,9 @@ class OnFailure(crash.CrashTest):
         self.assertEqual(process.wait(crash.PATIENCE), 0, home.said())
         self.finish(home)
 
-    def degraded_home(self, keys=""):
+    def degraded_home(self, keys="", patience="2s"):
         return crash.Home(self.shop.new(), "all", ("good", "bad"), window=2,
-                          commit={"ack_timeout": "1500ms", "recover_timeout": "2s",
+                          commit={"ack_timeout": "1500ms", "recover_timeout": patience,
                                   "on_failure": "degrade"},
                           sink_keys='retry = { initial = "20ms", max = "100ms" }\n' + keys)
 
@@ -110,7 +110,8 @@ class OnFailure(crash.CrashTest):
                          [(1, self.BLOCKS, True)])
 
     def test_degrade_in_the_middle_heals_while_it_runs(self):
-        home = self.degraded_home()
+        # Looked at while it runs: on a busy machine that takes its time.
+        home = self.degraded_home(patience="60s")
         full = self.shop.new("full")
         process = self.start(home, environment=faultfs.environment(
             home.folder, base=crash.clean_environment(), full_file=full, full_match="data/bad/",
@@ -134,7 +135,8 @@ class OnFailure(crash.CrashTest):
                          [(missing, self.BLOCKS, True)])
 
     def test_fire_and_forget_is_never_delayed(self):
-        home = home_with(self.shop.new(), "never_acks", "fire-and-forget", FAST)
+        home = home_with(self.shop.new(), "never_acks", "fire-and-forget",
+                         FAST | {"recover_timeout": "20s"})
         process = self.start(home)
         status = self.wait_for(home, process, lambda s: s["height"] == self.BLOCKS)
         bad = [sink for sink in status["sinks"] if sink["name"] == "bad"][0]
