@@ -140,9 +140,10 @@ Status ExpectPosition(const SinkPosition& position, const History& history, Heig
   return Status::Ok();
 }
 
-Status ExpectStandsAt(CheckContext* context, const History& history, Height expected, Epoch epoch) {
+Status ExpectStandsAt(CheckContext* context, const History& history, Height expected, Epoch epoch,
+                      const IncarnationOptions& options) {
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Incarnation> sink,
-                          context->StartNew({}, context->place().ack_limit));
+                          context->StartNew(options, context->place().ack_limit));
   if (!sink->can_resume()) return Status::Ok();
   const Result<SinkPosition> position = sink->Resume();
   if (!position) return position.error().WithContext("resume");

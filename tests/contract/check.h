@@ -108,7 +108,7 @@ Status Wrong(fmt::format_string<Args...> format, Args&&... args) {
 // Where the sink stands, as resume answers in a new incarnation that then ends: what a check
 // expects is that it is `expected` of `history`, written by `epoch` (0: whichever).
 Status ExpectStandsAt(CheckContext* context, const History& history, Height expected,
-                      Epoch epoch = Epoch());
+                      Epoch epoch = Epoch(), const IncarnationOptions& options = {});
 // The same of an answer.
 Status ExpectPosition(const SinkPosition& position, const History& history, Height expected,
                       Epoch epoch = Epoch());

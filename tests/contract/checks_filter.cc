@@ -15,7 +15,7 @@ Status HoldsWhatPasses(CheckContext* context, const History& history, const Chan
   options.filter = filter;
   SLUICE_RETURN_IF_ERROR(context->Fill(history, history.last() - 2, options));
   SLUICE_RETURN_IF_ERROR(context->Fill(history, history.last(), options));
-  SLUICE_RETURN_IF_ERROR(ExpectStandsAt(context, history, history.last()));
+  SLUICE_RETURN_IF_ERROR(ExpectStandsAt(context, history, history.last(), {}, options));
   return ExpectContent(context, history, history.last(), filter);
 }
 
