@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "base/clock.h"
@@ -16,7 +17,7 @@
 #include "cli/read_home.h"
 #include "cli/run_command.h"
 #include "cli/stopped_document.h"
-#include "cli/take_over.h"
+#include "cli/stopped_sink.h"
 #include "lifecycle/sink_command.h"
 #include "node/node_status.h"
 
@@ -121,6 +122,21 @@ Status TakeOver(const CommandLine& line) {
   return Status::Ok();
 }
 
+// The home's record is changed instead.
+Status TellRecord(const CommandLine& line, bool repair) {
+  SLUICE_ASSIGN_OR_RETURN(const bool changed, repair ? RepairStopped(line.home, line.sink)
+                                                     : ResumeStopped(line.home, line.sink));
+  if (line.json) {
+    Print("{}\n", Json{{"sink", line.sink}, {"changed", changed}}.dump(2));
+    return Status::Ok();
+  }
+  std::string_view text =
+      changed ? "goes on with the next start" : "it was not suspended by command";
+  if (repair) text = changed ? "is tried with the next start" : "it was not broken";
+  Print("{}: {}\n", line.sink, text);
+  return Status::Ok();
+}
+
 Status Tell(const Config& config, const CommandLine& line, SinkCommand command) {
   const Json body = {{"sink", line.sink}, {"command", SinkCommandName(command)}};
   Result<std::string> answer = TellNode(config, line.home, "/v1/sinks/command", body.dump());
@@ -134,6 +150,9 @@ Status Run(const CommandLine& line) {
   // A node that needs a sink which is not its own has ended before it could be told.
   const bool stopped = told.code() == StatusCode::kNotFound;
   if (stopped && command == SinkCommand::kTakeOver) return TakeOver(line);
+  if (stopped && (command == SinkCommand::kResume || command == SinkCommand::kRepair)) {
+    return TellRecord(line, command == SinkCommand::kRepair);
+  }
   SLUICE_RETURN_IF_ERROR(told);
   Progress progress = Progress::kUnderWay;
   SLUICE_ASSIGN_OR_RETURN(const Json sink, Watch(config, line, command, &progress));

@@ -77,8 +77,8 @@ Result<Request> Parse(const std::string& body) {
 AdminResponse Command(Node* node, const AdminRequest& asked) {
   Result<Request> request = Parse(asked.body);
   if (!request) return AdminResponse::Error(400, request.error().message());
-  if (!request->sink) return Answer(node->sinks().RepairAll());
-  Status status = node->sinks().Command(*request->sink, request->command);
+  if (!request->sink) return Answer(node->RepairSinks());
+  Status status = node->CommandSink(*request->sink, request->command);
   if (!status.ok()) return AdminResponse::Error(HttpCode(status), status.message());
   return Answer({{request->sink->str(), Status::Ok()}});
 }

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -106,7 +107,11 @@ class HangUp {
   HangUp& operator=(const HangUp&) = delete;
 
   void Take() {
-    if (thread_.joinable()) thread_.join();
+    if (running_.exchange(true)) {
+      LogWarn("node", "signal 1: what the one before asked for is still under way");
+      return;
+    }
+    if (thread_.joinable()) thread_.join();  // it has done its work
     thread_ = std::thread([this] { Run(); });
   }
 
@@ -120,11 +125,13 @@ class HangUp {
     }
     (void)ReloadNode(node_, home_);  // the log says what came of it
     notifier_->Reloaded();
+    running_.store(false);
   }
 
   Node* const node_;
   const std::string home_;
   ServiceNotifier* const notifier_;
+  std::atomic<bool> running_{false};
   std::thread thread_;
 };
 

@@ -110,6 +110,31 @@ void AckTracker::Remove(const SinkName& sink) {
   Changed(std::move(lock));
 }
 
+void AckTracker::Restore(const SinkName& sink) {
+  std::unique_lock lock(mutex_);
+  Find(sink)->removed = false;
+  Changed(std::move(lock));
+}
+
+void AckTracker::Expect(const SinkName& sink) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  found->stored = std::max(found->stored, found->pin());
+  found->known = false;
+  found->availability = SinkAvailability::kJoining;
+  found->reason = "starting";
+  Changed(std::move(lock));
+}
+
+void AckTracker::ClearLost(const SinkName& sink) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  if (!found->lost) return;
+  found->lost = false;
+  found->reason = "starting";
+  Changed(std::move(lock));
+}
+
 std::vector<AckTracker::Sink> AckTracker::Snapshot() const {
   std::lock_guard lock(mutex_);
   return sinks_;

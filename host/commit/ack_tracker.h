@@ -52,8 +52,14 @@ class AckTracker {
 
   // A sink that is new; behind all others, or, where it was removed, in its old place.
   void Add(const SinkName& sink);
-  // The journal waits for this sink no longer, and nothing is stored of it.
+  // The journal waits for this sink no longer, and nothing is stored of it. Restore: it was not to
+  // be.
   void Remove(const SinkName& sink);
+  void Restore(const SinkName& sink);
+  // Another instance of it is to come: what the one before could do says nothing any more.
+  void Expect(const SinkName& sink);
+  // An operator has it tried again: the journal waits for it from here on.
+  void ClearLost(const SinkName& sink);
 
   std::vector<Sink> Snapshot() const;
 

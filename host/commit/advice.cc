@@ -8,7 +8,7 @@ namespace sluice {
 namespace {
 
 // The names that sinks' reasons begin with, as in docs/operating.md.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kAdvice = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kAdvice = {{
     {"ahead",
      "the node is older than the sink, as after a restored backup: let it catch up without this "
      "sink first (docs/operating.md, \"Backing up and restoring a home\"), or give the sink an "
@@ -25,6 +25,10 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kAdvice =
     {"gap",
      "the journal cannot give the sink what it misses: restore the sink from a copy that reaches "
      "further, or take it out of the policy"},
+    {"operator",
+     "it was suspended by command: `sluice sink resume` it, on the stopped home too, or take it "
+     "out "
+     "of the policy"},
     {"lost",
      "the journal has forgotten what the sink misses: restore it from a copy, or take it out of "
      "the policy"},

@@ -37,6 +37,12 @@ void Gate::Reconfigure(GateSettings settings, std::span<const AckTracker::Sink> 
     joining[i] = counts && !counted && sinks[i].at(settings.level) < journaled;
     names.push_back(sinks[i].name);
   }
+  for (const Policy::Term& term : settings.policy.terms) {
+    const bool nobody = std::all_of(term.sinks.begin(), term.sinks.end(),
+                                    [&](size_t sink) { return joining[sink]; });
+    if (!nobody) continue;
+    for (size_t sink : term.sinks) joining[sink] = false;
+  }
   joining_ = std::move(joining);
   settings_ = std::move(settings);
   degraded_.SetSinks(names, MayLeaveOut(settings_, sinks.size()));
@@ -58,13 +64,25 @@ bool Gate::waits() const {
 }
 
 std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const {
+  std::vector<SinkVote> votes = VotesOnceJoined(sinks);
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    votes[i].left_out = votes[i].left_out || (Joining(i) && !IsGone(sinks[i]));
+  }
+  return votes;
+}
+
+// A sink that cannot give the level is as good as gone, however healthy.
+bool Gate::IsGone(const AckTracker::Sink& sink) const {
+  return sink.availability == SinkAvailability::kGone ||
+         (sink.known && sink.highest < settings_.level);
+}
+
+std::vector<SinkVote> Gate::VotesOnceJoined(std::span<const AckTracker::Sink> sinks) const {
   std::vector<SinkVote> votes(sinks.size());
   for (size_t i = 0; i < sinks.size(); ++i) {
     votes[i].watermark = sinks[i].at(settings_.level);
-    // A sink that cannot give the level is as good as gone, however healthy.
-    const bool below_level = sinks[i].known && sinks[i].highest < settings_.level;
-    votes[i].availability = below_level ? SinkAvailability::kGone : sinks[i].availability;
-    votes[i].left_out = degraded_.LeftOut(i) || Joining(i);
+    votes[i].availability = IsGone(sinks[i]) ? SinkAvailability::kGone : sinks[i].availability;
+    votes[i].left_out = degraded_.LeftOut(i);
   }
   return votes;
 }

@@ -54,7 +54,8 @@ class Gate {
 
   // Other settings, from the next step on; heights that wait are looked at anew. `sinks`: all there
   // are, those that were known before in their places. A sink that the policy did not name before
-  // is not counted before it holds everything up to `journaled`.
+  // is not counted before it holds everything up to `journaled`; but a term never goes without
+  // anybody, and who is gone is not waited for to come.
   void Reconfigure(GateSettings settings, std::span<const AckTracker::Sink> sinks,
                    Height journaled);
 
@@ -65,6 +66,8 @@ class Gate {
 
   // The sinks as a decision sees them now.
   std::vector<SinkVote> Votes(std::span<const AckTracker::Sink> sinks) const;
+  // The same, with those that join counted: for what is to hold later, too.
+  std::vector<SinkVote> VotesOnceJoined(std::span<const AckTracker::Sink> sinks) const;
 
   const GateSettings& settings() const { return settings_; }
   DegradedRanges& degraded() { return degraded_; }
@@ -81,6 +84,8 @@ class Gate {
                        std::span<const AckTracker::Sink> sinks) const;
 
   bool Joining(size_t sink) const { return sink < joining_.size() && joining_[sink]; }
+  // It cannot ack at the policy's level, whatever happens, without a command.
+  bool IsGone(const AckTracker::Sink& sink) const;
 
   GateSettings settings_;
   DegradedRanges degraded_;

@@ -107,7 +107,7 @@ bool JournalRoom::GiveUpSinks(Height committed, const Gate& gate) {
   }
   // Who is under retry could still come, which is no reason to give up one that may be the last to
   // come: only sinks that are at work replace another for good.
-  std::vector<SinkVote> votes = gate.Votes(sinks);
+  std::vector<SinkVote> votes = gate.VotesOnceJoined(sinks);
   for (size_t i = 0; i < sinks.size(); ++i) {
     const bool at_work =
         sinks[i].availability == SinkAvailability::kAvailable && sinks[i].reason.empty();

@@ -205,6 +205,11 @@ void Pipeline::NoteStoreFailure(const Status& failure) {
   Wake();
 }
 
+bool Pipeline::ended() const {
+  std::lock_guard lock(mutex_);
+  return ended_;
+}
+
 Status Pipeline::result() const {
   std::lock_guard lock(mutex_);
   return result_;
@@ -255,6 +260,7 @@ void Pipeline::End(Status result) {
     if (result_.ok()) result_ = std::move(result);
   }
   progress_.notify_all();
+  if (on_ended_) on_ended_();
 }
 
 void Pipeline::Run() {

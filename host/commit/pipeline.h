@@ -89,6 +89,10 @@ class Pipeline {
            std::function<void(const SealedBlock&)> on_committed);
   ~Pipeline();
 
+  // Called once, by whoever finds that the pipeline has ended, without a lock: a driver that waits
+  // for input is to be told. Before CatchUp.
+  void SetOnEnded(std::function<void()> on_ended) { on_ended_ = std::move(on_ended); }
+
   // Waits until the sinks that the policy needs have caught up with the committed height. No block
   // is taken meanwhile. kPlugin: the policy cannot hold with the sinks there are; kHalted: no
   // progress for recover_timeout; kCancelled: Stop was called.
@@ -132,6 +136,8 @@ class Pipeline {
   uint64_t turns() const { return turns_.load() + writer_.attempts(); }
   void Nudge() { Wake(); }
 
+  // It takes nothing any more, for whatever reason.
+  bool ended() const;
   // OK while it runs and after Stop; else why it ended.
   Status result() const;
 
@@ -186,6 +192,7 @@ class Pipeline {
   AckTracker* const tracker_;
   DeliveryPort* const delivery_;
   const std::function<void(const SealedBlock&)> on_committed_;
+  std::function<void()> on_ended_;
   JournalRoom room_;
   StoreWriter writer_;
 

@@ -61,6 +61,11 @@ Status Pipeline::CatchUp() {
       waiting_on_.clear();
       for (size_t sink : decision.waiting_on) {
         waiting_on_.push_back(sinks[sink].name.str());
+        // Who is still starting is not what is wrong.
+        if (decision.verdict == Verdict::kUnsatisfiable &&
+            sinks[sink].availability != SinkAvailability::kGone) {
+          continue;
+        }
         const std::string one =
             fmt::format("{}{}", sinks[sink].name,
                         sinks[sink].reason.empty() ? "" : " (" + sinks[sink].reason + ")");

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice {
@@ -82,8 +83,9 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
   decision.reason = base.height == Height() ? AttachReason::kGenesis : AttachReason::kResumed;
   const bool holds_nothing = question.position ? question.position->empty : base.height == Height();
   if (question.first_answer && question.start == SinkStart::kLatest && holds_nothing &&
-      !question.has_watermark_record && question.journaled > Height()) {
-    base.height = question.journaled;
+      !question.has_watermark_record && question.committed > Height()) {
+    // Not at J: what waits at the gate may be waiting for this sink.
+    base.height = std::max(question.committed + 1, question.first) - 1;
     decision.reason = AttachReason::kLatest;
   } else if (base.height + 1 < question.first) {
     if (!question.first_answer || question.on_gap != OnGap::kSkip) {

@@ -8,7 +8,7 @@
 // |-----------------------------------------|-------------------------------------------------|
 // | nothing (no resume)                     | attach at the node's own record of its watermark |
 // | EMPTY                                   | as height 0 with the genesis digest             |
-// | EMPTY, never acked, start = latest      | attach at J: what is journaled next comes next  |
+// | EMPTY, never acked, start = latest      | attach at H: what no policy has let through yet comes |
 // | another stream id                       | foreign                                         |
 // | first answer: an epoch not below ours   | foreign: a copied home, another node            |
 // | later answer: a larger epoch            | fenced: a newer instance is at work             |
@@ -37,6 +37,7 @@ struct AttachQuestion {
   bool first_answer = true;              // of this instance
   Height first;                          // F: the journal's first height; J+1 where it is empty
   Height journaled;                      // J
+  Height committed;                      // H
   bool has_watermark_record = false;     // the node knows that this sink once acked a height
   Height stored_watermark;               // only looked at where there is no position
   // Of the first answer only: what an instance once attached loses is a gap.

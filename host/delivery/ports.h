@@ -20,6 +20,8 @@ class JournalSource {
   virtual Height first() const = 0;  // F; J+1 where the journal is empty
   virtual Height journaled()
       const = 0;  // J: what may be delivered. With fire-and-forget: committed too
+  // H: what is certain to have been answered.
+  virtual Height committed() const = 0;
   // The digest of a height in [F-1, J]; height 0 is the genesis digest.
   virtual Result<Digest> DigestAt(Height height) const = 0;
   // kNotFound where it was pruned; kCorruption names the height.

@@ -115,6 +115,7 @@ std::optional<AttachDecision> SinkDelivery::AskPosition(SinkInstance* instance, 
   question.stored_watermark = *stored;
   // J first: what is pruned meanwhile is below every sink's watermark, and so below this one's.
   question.journaled = journal_->journaled();
+  question.committed = journal_->committed();
   question.first = journal_->first();
   Result<AttachDecision> decision =
       DecideAttach(question, [this](Height height) { return journal_->DigestAt(height); });

@@ -240,9 +240,10 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
     last_watermark_ = record->watermark;
     partial_after_ = record->partial_after;
     written_ = record;
-    if (!record->error.ok()) {
-      last_error_ = {WallNanos(), std::string(StatusCodeName(record->error.code())),
-                     record->error.message()};
+    // What begins afresh has no error to show.
+    if (!state_.error.ok()) {
+      last_error_ = {record->error_at_unix_nanos, std::string(StatusCodeName(state_.error.code())),
+                     state_.error.message()};
     }
   }
   // What was journaled before is no use of a sink that was found broken; of a lazy one it is.
@@ -352,10 +353,10 @@ TimePoint SinkLoop::Impl::Round(TimePoint now) {
     bool give_up = false;
     {
       std::lock_guard lock(mutex_);
-      give_up = stopping_ || state_.state == LifecycleState::kSuspended;
+      give_up = stopping_;
     }
-    // Nothing is begun for a node that ends.
-    if (give_up && unwritten_ == LifecycleAction::kBegin) {
+    // Nothing is begun for a node that ends, and what is to be forgotten is at the next start.
+    if (give_up) {
       unwritten_ = LifecycleAction::kNone;
     } else if (!Record()) {
       return std::min(look_again_at, now + kRecordRetry);
@@ -402,7 +403,10 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
     const DesiredState desired = DesiredLocked();
     step = NextStep(state_, desired, observed, setup_->lifecycle, now);
     state_ = step.next;
-    if (state_.state == LifecycleState::kRunning) take_over_ = false;
+    if (state_.state == LifecycleState::kRunning) {
+      take_over_ = false;
+      request_ = SinkRequest::kNone;  // there is nothing to repair
+    }
     // What is asked of an instance that still ends is asked again once it has.
     if (request_ == SinkRequest::kRestart || observed.instance == InstancePhase::kNone) {
       request_ = SinkRequest::kNone;
@@ -418,7 +422,8 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
   const bool recorded = Record();
   Tell(before, now);
   TellAvailability();
-  if (recorded) Answer(command);
+  // What was said to a node that ends is not on record.
+  if (recorded && keeps_record_) Answer(command);
   if (!recorded) *look_again_at = std::min(*look_again_at, now + kRecordRetry);
   const bool must_be_recorded =
       step.action == LifecycleAction::kBegin || step.action == LifecycleAction::kForget;
@@ -493,6 +498,7 @@ SinkRecord SinkLoop::Impl::MakeRecordLocked() const {
   if (state_.attempt > 0 || !state_.error.ok()) {
     record.origin = state_.origin;
     record.error = state_.error;
+    record.error_at_unix_nanos = last_error_.time_unix_nanos;
     record.attempt = state_.attempt;
     if (state_.state == LifecycleState::kRepairing) {
       record.next_at_unix_nanos = ToWallNanos(state_.next_at, Now());

@@ -36,6 +36,7 @@ SinkRecord Read(const Json& json) {
     record.origin = LifecycleStateNamed(origin).value_or(LifecycleState::kInitializing);
     const StatusCode code = StatusCodeNamed(repair.at("code").get<std::string>());
     record.error = Status(code, repair.at("text").get<std::string>());
+    record.error_at_unix_nanos = repair.at("error_at_unix_nanos");
     record.attempt = repair.at("attempt");
     record.next_at_unix_nanos = repair.at("next_at_unix_nanos");
   }
@@ -73,6 +74,7 @@ std::string EncodeSinkRecord(const SinkRecord& record) {
     json["repair"] = {{"origin", LifecycleStateName(record.origin)},
                       {"code", StatusCodeName(record.error.code())},
                       {"text", record.error.message()},
+                      {"error_at_unix_nanos", record.error_at_unix_nanos},
                       {"attempt", record.attempt},
                       {"next_at_unix_nanos", record.next_at_unix_nanos}};
   }

@@ -28,6 +28,7 @@ struct SinkRecord {
   // The repair context.
   LifecycleState origin = LifecycleState::kInitializing;
   Status error;
+  int64_t error_at_unix_nanos = 0;
   uint64_t attempt = 0;
   int64_t next_at_unix_nanos = 0;  // repairing; 0: none
   bool suspended_by_operator = false;

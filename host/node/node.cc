@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <iterator>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "base/file_system.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "commit/decision.h"
 #include "node/halt_record.h"
 #include "node/reload_keys.h"
 #include "node/sink_notes.h"
@@ -87,9 +89,11 @@ Status Node::Open() {
   SLUICE_RETURN_IF_ERROR(SetStoredWatermarks());
   SLUICE_ASSIGN_OR_RETURN(std::vector<UnackedRange> ranges, database_->UnackedRanges());
   policy_ = std::move(prepared.policy);
+  pipeline_on_failure_ = config.commit.on_failure;
   pipeline_ = std::make_unique<Pipeline>(MakePipelineSettings(config, policy_), database_.get(),
                                          tracker_.get(), sinks_.get(), std::move(ranges),
                                          [this](const SealedBlock& block) { OnCommitted(block); });
+  pipeline_->SetOnEnded([this] { StopDriver(); });
   std::lock_guard lock(mutex_);
   summary_.height = committed.height;
   summary_.digest = committed.digest;
@@ -138,7 +142,8 @@ Status Node::Run(Driver* driver) {
     std::lock_guard lock(mutex_);
     driver_ = driver;
   }
-  if (stop_requested_.load()) driver->Stop();
+  // Either may have come before there was a driver to tell.
+  if (stop_requested_.load() || pipeline_->ended()) driver->Stop();
   Status taken = TakeBlocks(driver);
   {
     std::lock_guard lock(mutex_);
@@ -268,6 +273,12 @@ TimePoint Node::StopDeadline() {
   return *stop_by_;
 }
 
+// It may be waiting for input that does not come.
+void Node::StopDriver() {
+  std::lock_guard lock(mutex_);
+  if (driver_ != nullptr) driver_->Stop();
+}
+
 void Node::RequestStop() {
   stop_requested_.store(true);
   StopDeadline();
@@ -315,6 +326,41 @@ Status Node::Stop() {
   return Status::Ok();
 }
 
+Status Node::CheckCanSuspend(const SinkName& sink) const {
+  const OnFailure on_failure = pipeline_on_failure_;
+  if (on_failure != OnFailure::kHalt && on_failure != OnFailure::kRecover) return Status::Ok();
+  const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
+  std::vector<SinkVote> votes;
+  std::optional<size_t> place;
+  for (size_t i = 0; i < sinks.size(); ++i) {
+    if (sinks[i].name == sink) place = i;
+    votes.push_back({Height(), sinks[i].availability, false});
+  }
+  if (!place || !policy_.Involves(*place) || CanHoldWithout(policy_, votes, std::array{*place})) {
+    return Status::Ok();
+  }
+  return Status(StatusCode::kInvalid,
+                fmt::format("sink {}: policy \"{}\" cannot hold without it, and the node would "
+                            "halt: change the policy, or on_failure, and reload first",
+                            sink, policy_.text));
+}
+
+Status Node::CommandSink(const SinkName& sink, SinkCommand command) {
+  std::lock_guard lock(reload_mutex_);
+  if (stopping_ || !sinks_started_) {
+    return Status(StatusCode::kInvalid,
+                  fmt::format("sink {}: the node is starting or stopping: try again", sink));
+  }
+  if (command == SinkCommand::kSuspend) SLUICE_RETURN_IF_ERROR(CheckCanSuspend(sink));
+  return sinks_->Command(sink, command);
+}
+
+std::vector<std::pair<std::string, Status>> Node::RepairSinks() {
+  std::lock_guard lock(reload_mutex_);
+  if (stopping_ || !sinks_started_) return {};
+  return sinks_->RepairAll();
+}
+
 Result<ReloadReport> Node::Reload(const Config& config,
                                   const std::vector<EffectiveValue>& effective) {
   std::lock_guard reloading(reload_mutex_);
@@ -328,6 +374,7 @@ Result<ReloadReport> Node::Reload(const Config& config,
   for (const PreparedSink& sink : prepared.sinks) {
     if (!sink.load_error.ok()) return Error(sink.load_error);
   }
+  SLUICE_RETURN_IF_ERROR(sinks_->CheckPlaces(prepared.sinks));
   ReloadReport report;
   const std::vector<std::string> keys = DifferingKeys(effective_, effective);
   std::copy_if(keys.begin(), keys.end(), std::back_inserter(report.needs_restart), NeedsRestart);
@@ -341,6 +388,7 @@ Result<ReloadReport> Node::Reload(const Config& config,
       return Error(set);
     }
     policy_ = policy;
+    pipeline_on_failure_ = config.commit.on_failure;
     report.changes.push_back(
         fmt::format("policy \"{}\" at level {}", policy.text, AckLevelName(config.commit.level)));
   }

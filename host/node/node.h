@@ -113,8 +113,11 @@ class Node {
   std::vector<std::pair<std::string, const SinkCounters*>> sink_counters() const {
     return sinks_->counters();
   }
-  // What operators tell sinks; from any thread between Open and Stop.
-  SinkSet& sinks() { return *sinks_; }
+  // What operators tell sinks, one after another and not beside a reload; from any thread between
+  // Start and Stop. As SinkSet's; kInvalid too where the policy cannot hold without a sink that is
+  // to be suspended, and the node would halt.
+  Status CommandSink(const SinkName& sink, SinkCommand command);
+  std::vector<std::pair<std::string, Status>> RepairSinks();
   // Where /metrics is served, for the status. From any thread.
   void SetMetricsAddress(std::string address);
 
@@ -125,6 +128,8 @@ class Node {
   Status SetStoredWatermarks();
   void OnCommitted(const SealedBlock& block);
   Status TakeBlocks(Driver* driver);
+  Status CheckCanSuspend(const SinkName& sink) const;
+  void StopDriver();
   Status Finish(Status status);
   void RecordHalt(const Status& status);
   void NoteSinks();
@@ -139,7 +144,9 @@ class Node {
   std::unique_ptr<DatabaseJournal> journal_;
   std::unique_ptr<AckTracker> tracker_;
   std::unique_ptr<Executor> executor_;
-  Policy policy_;  // guarded by reload_mutex_ once sinks have started: in force
+  // Guarded by reload_mutex_ once sinks have started: in force.
+  Policy policy_;
+  OnFailure pipeline_on_failure_ = OnFailure::kRecover;
   std::unique_ptr<SinkSet> sinks_;
   std::unique_ptr<Pipeline> pipeline_;
   std::atomic<bool> sinks_started_{false};

@@ -46,6 +46,14 @@ Status SinkSet::Load(std::vector<PreparedSink> prepared) {
     }
     entries_.push_back(MakeEntry(std::move(one), std::move(record)));
   }
+  // Of a sink that is gone from the configuration the name says enough: the journal keeps it in
+  // mind.
+  for (const std::string& name : unreadable_) {
+    const bool configured = std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) {
+      return entry->name.str() == name;
+    });
+    if (!configured) by_name[name].name = name;
+  }
   for (auto& [name, record] : by_name) {
     PreparedSink orphan;
     orphan.settings.name = SinkName(name);
@@ -76,9 +84,10 @@ Result<std::vector<SinkRecord>> SinkSet::ReadRecords() {
     }
     if (record) {
       records.push_back(std::move(*record));
-    } else {
-      SLUICE_RETURN_IF_ERROR(SetAside(name, bytes, record.error()));
+      continue;
     }
+    SLUICE_RETURN_IF_ERROR(SetAside(name, bytes, record.error()));
+    unreadable_.insert(name);
   }
   return records;
 }
@@ -94,8 +103,8 @@ Status SinkSet::SetAside(const std::string& name, const std::string& bytes, cons
   SLUICE_RETURN_IF_ERROR(database_->PutRecord(aside, bytes));
   SLUICE_RETURN_IF_ERROR(database_->DeleteRecord(std::string(kSinkRecordPrefix) + name));
   LogError(kComponent,
-           "the record of sink {} cannot be read: {}: it is set aside as '{}'; the sink starts as "
-           "if it were new to this node, and is asked where it stands",
+           "the record of sink {} cannot be read: {}: it is set aside as '{}'; what was told the "
+           "sink is forgotten, and it is asked where it stands",
            name, why.message(), aside);
   return Status::Ok();
 }
@@ -199,6 +208,8 @@ Status SinkSet::Command(const SinkName& sink, SinkCommand command) {
                               sink));
   }
   if (entry->loop == nullptr) return CommandWithoutLoop(*entry, command);
+  const bool tries_again = command == SinkCommand::kRepair || command == SinkCommand::kTakeOver;
+  if (tries_again) tracker_->ClearLost(sink);
   return entry->loop->Command(command, Now() + kCommandPatience);
 }
 
@@ -251,13 +262,32 @@ void SinkSet::DropPlaces() {
   }
 }
 
-std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& prepared) {
-  std::vector<SinkName> added;
-  for (const PreparedSink& one : prepared) {
-    if (MakePlace(one.settings.name)) added.push_back(one.settings.name);
+Status SinkSet::CheckPlaces(const std::vector<PreparedSink>& prepared) const {
+  for (const auto& entry : Entries()) {
+    const bool named = std::any_of(prepared.begin(), prepared.end(), [&](const PreparedSink& one) {
+      return one.settings.name == entry->name;
+    });
+    if (!named || !entry->loop || entry->removed.load()) continue;
+    if (!entry->loop->commanded().deleted) continue;
+    return Status(StatusCode::kInvalid,
+                  fmt::format("sink {}: it is just being removed: reload once it is gone, or take "
+                              "it out of the configuration",
+                              entry->name));
   }
-  // Without the lock: it tells the pipeline, which may be asking how full the queues are.
-  for (const SinkName& name : added) tracker_->Add(name);
+  return Status::Ok();
+}
+
+std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& prepared) {
+  // Without the lock: the tracker tells the pipeline, which may be asking how full the queues are.
+  for (const PreparedSink& one : prepared) {
+    const SinkName& name = one.settings.name;
+    if (MakePlace(name)) {
+      tracker_->Add(name);
+    } else if (IsReplacedBy(one)) {
+      tracker_->ClearLost(name);
+      tracker_->Expect(name);
+    }
+  }
   std::vector<PolicySink> sinks;
   for (const auto& entry : Entries()) {
     PolicySink sink{entry->name, false, false};
@@ -269,6 +299,22 @@ std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& pre
     sinks.push_back(std::move(sink));
   }
   return sinks;
+}
+
+// Whether a reload makes an instance of this sink anew, or its first one.
+bool SinkSet::IsReplacedBy(const PreparedSink& prepared) const {
+  std::shared_ptr<Entry> entry;
+  {
+    std::shared_lock lock(mutex_);
+    entry = entries_[PlaceLocked(prepared.settings.name)];
+  }
+  if (!prepared.enabled) return false;
+  if (!entry->loop) return true;
+  if (entry->loop->commanded().suspended_by_operator) return false;
+  const PreparedSink& before = entry->prepared;
+  return entry->orphaned.load() || !before.settings.enabled ||
+         before.settings.configuration != prepared.settings.configuration ||
+         before.library->identity().sha256 != prepared.library->identity().sha256;
 }
 
 bool SinkSet::MakePlace(const SinkName& name) {
@@ -437,7 +483,10 @@ Status SinkSet::Noted(Status written) {
 // First it counts for nothing, so that no batch stores its watermark again.
 Status SinkSet::ForgetSink(const SinkName& sink) {
   tracker_->Remove(sink);
-  SLUICE_RETURN_IF_ERROR(Noted(database_->ForgetSink(sink)));
+  if (Status gone = Noted(database_->ForgetSink(sink)); !gone.ok()) {
+    tracker_->Restore(sink);
+    return gone;
+  }
   for (const auto& entry : Entries()) {
     if (entry->name == sink) entry->removed.store(true);
   }

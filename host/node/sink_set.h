@@ -16,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string>
 #include <utility>
@@ -62,8 +63,9 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
   double QueueFill(size_t sink) const override;
 
-  // Answers when the command is on record; `status` shows what comes of it. Errors: kNotFound (no
-  // such sink), kInvalid (it does not apply; the text says what does), what the loop says.
+  // One at a time, and not beside a reload. Answers when the command is on record; `status` shows
+  // what comes of it. Errors: kNotFound (no such sink), kInvalid (it does not apply; the text says
+  // what does), what the loop says.
   Status Command(const SinkName& sink, SinkCommand command);
   // Repairs all that are broken. The names of those, with how it was taken.
   std::vector<std::pair<std::string, Status>> RepairAll();
@@ -73,6 +75,8 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   // caller puts the policy in force. Then Apply begins, changes and suspends what is new, changed
   // and gone; what is as it was notices nothing. Returns what it did, in words. DropPlaces: it was
   // not to be.
+  // kInvalid: a sink of it is just being removed.
+  Status CheckPlaces(const std::vector<PreparedSink>& prepared) const;
   std::vector<PolicySink> MakePlaces(const std::vector<PreparedSink>& prepared);
   void DropPlaces();
   std::vector<std::string> Apply(std::vector<PreparedSink> prepared, const Policy& policy);
@@ -114,6 +118,7 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   void StartEntry(Entry* entry, bool needed);
   std::string ApplyOne(PreparedSink prepared, bool needed);
   void Orphan(Entry* entry);
+  bool IsReplacedBy(const PreparedSink& prepared) const;
   // False where the sink has one.
   bool MakePlace(const SinkName& name);
   // Under mutex_, exclusively.
@@ -129,6 +134,8 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   DatabaseJournal* const journal_;
   AckTracker* tracker_ = nullptr;
   bool started_ = false;
+
+  std::set<std::string> unreadable_;  // names of records that were set aside
 
   mutable std::shared_mutex mutex_;
   std::vector<std::shared_ptr<Entry>> entries_;  // guarded by mutex_; it only grows

@@ -577,7 +577,7 @@ class WrongTurns(CliTest):
     def test_a_sink_that_a_newer_epoch_has_written(self):
         home = self.new_home_on_old_sink(CONFIG)
         self.fails(home.run("replay", home.root / "blocks.jsonl"), 3, "audit", "epoch",
-                   "start again: each start raises the epoch")
+                   "`sluice sink repair --take-over`")
 
     def test_a_sink_that_is_ahead(self):
         idle = CONFIG.replace('policy = "all"', 'policy = "fire-and-forget"').replace(

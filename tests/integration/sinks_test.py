@@ -115,6 +115,21 @@ class Commands(SinksTest):
         self.wait_for_watermark(home, "audit", "copy")
         self.equal(home, "audit", "copy")
 
+    def test_what_the_policy_needs_is_not_suspended_into_a_halt(self):
+        home = self.running(commit("all", on_failure="halt") + file_sink("audit"))
+        self.fails(home.run("sink", "suspend", "audit"), 1, "the node would halt")
+        self.configure(home, commit("all", on_failure="wait") + file_sink("audit"))
+        self.ok(home.run("config", "reload"))
+        self.ok(home.run("sink", "suspend", "audit"))
+        self.stop(home)
+        # It does not come up without the sink; what was told is taken back on the stopped home.
+        self.fails(home.run("start"), 3, "sluice sink resume")
+        self.assertEqual(self.ok(home.run("sink", "resume", "audit")).out,
+                         "audit: goes on with the next start\n")
+        self.start(home)
+        self.add_blocks(2)
+        self.wait_for_watermark(home, "audit")
+
     def test_restart_makes_a_new_instance_and_loses_no_height(self):
         home = self.running(commit("all") + file_sink("audit"))
         self.add_blocks(20)
@@ -266,6 +281,17 @@ class Records(SinksTest):
         self.wait_for_watermark(home, "audit", "copy")
         self.equal(home, "audit", "copy")
 
+    def test_an_orphan_whose_record_cannot_be_read_is_an_orphan_still(self):
+        home = self.running(commit("all(audit)") + file_sink("audit") + file_sink("copy"))
+        self.add_blocks(3)
+        self.wait_for_watermark(home, "audit", "copy")
+        self.stop(home)
+        self.spoil(home, "copy")
+        self.configure(home, commit("all(audit)") + file_sink("audit"))
+        self.start(home)
+        copy = self.sink(home, "copy")
+        self.assertEqual((copy["reason"], copy["watermark"]), ("orphaned", 3))
+
     def test_strict_refuses_to_start_instead(self):
         config = '[lifecycle]\nrestore = "strict"\n' + commit("all") + file_sink("audit")
         home = self.running(config)
@@ -350,6 +376,33 @@ class Reload(SinksTest):
         status = home.running_status()
         self.assertEqual(status["commit"]["policy"], "all(audit)")
         self.assertIn("audit", status["commit"]["policy_text"])
+
+    def test_a_policy_of_sinks_that_are_not_there_lets_nothing_through(self):
+        never = f'[sinks.mute]\nplugin = "{TEST_PLUGINS}/never_acks.so"\nack_timeout = "1s"\n'
+        home = self.running(commit("all(audit)", on_failure="wait") + file_sink("audit") + never)
+        self.add_blocks(3)
+        self.wait_for_height(home)
+        self.configure(home, commit("all(mute)", on_failure="wait") + file_sink("audit") + never)
+        self.ok(home.run("config", "reload"))
+        self.add_blocks(3)
+        self.wait_for_watermark(home, "audit")
+        self.assertEqual(home.running_status()["height"], 3)
+        self.assertEqual(home.running_status()["commit"]["waiting_on"], ["mute"])
+
+    def test_a_higher_level_waits_for_the_instance_that_can_give_it(self):
+        def config(level, fsync):
+            return (commit("all", level=level, on_failure="halt") +
+                    file_sink("audit").replace("fsync = true", f"fsync = {fsync}"))
+        home = self.running(config("received", "false"))
+        self.add_blocks(5)
+        self.wait_for_height(home)
+        self.configure(home, config("durable", "true"))
+        self.add_blocks(50)
+        self.ok(home.run("config", "reload"))
+        self.add_blocks(50)
+        self.wait_for_height(home)
+        self.assertIsNone(self.node.poll(), home.log())
+        self.equal(home, "audit")
 
     def test_a_sink_that_newly_counts_is_not_waited_for_before_it_is_level(self):
         slow = (f'[sinks.slow]\nplugin = "{TEST_PLUGINS}/never_acks.so"\nack_timeout = "1s"\n')

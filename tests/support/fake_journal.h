@@ -69,6 +69,7 @@ class FakeJournal final : public JournalSource {
     std::lock_guard lock(mutex_);
     return Height(all_.size());
   }
+  Height committed() const override { return journaled(); }
   Result<Digest> DigestAt(Height height) const override {
     std::lock_guard lock(mutex_);
     if (height == Height()) return GenesisDigest(kTestStream);

@@ -102,5 +102,28 @@ TEST(AckTracker, ASinkThatIsAddedStandsBehindTheOthersOrInItsOldPlace) {
   EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kJoining);
 }
 
+TEST(AckTracker, AnInstanceThatIsToComeMayDoWhatTheOneBeforeCouldNot) {
+  AckTracker tracker({SinkName("a")});
+  tracker.SetWatermark(SinkName("a"), AckLevel::kReceived, Height(9), AckLevel::kReceived);
+  tracker.SetAvailability(SinkName("a"), SinkAvailability::kGone, "disabled");
+  tracker.Expect(SinkName("a"));
+  const AckTracker::Sink sink = tracker.Snapshot()[0];
+  EXPECT_FALSE(sink.known);
+  EXPECT_EQ(sink.availability, SinkAvailability::kJoining);
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(9)) << "what it has acked stays acked";
+}
+
+TEST(AckTracker, ALostSinkThatIsTriedAgainPinsAndCountsAgain) {
+  AckTracker tracker({SinkName("a"), SinkName("b")});
+  tracker.SetWatermark(SinkName("a"), AckLevel::kDurable, Height(9), AckLevel::kDurable);
+  tracker.SetWatermark(SinkName("b"), AckLevel::kDurable, Height(4), AckLevel::kDurable);
+  tracker.SetLost(SinkName("b"));
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(9));
+  tracker.ClearLost(SinkName("b"));
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(4));
+  tracker.SetAvailability(SinkName("b"), SinkAvailability::kAvailable, "");
+  EXPECT_EQ(tracker.Snapshot()[1].availability, SinkAvailability::kAvailable);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -261,5 +261,35 @@ TEST_F(GateReconfigureTest, WhoWasLeftOutIsWaitedForOnceTheNodeNoLongerDegrades)
   EXPECT_EQ(Step(2, 20, 30).kind, Kind::kWait);
 }
 
+TEST_F(GateReconfigureTest, ATermNeverGoesWithoutAnybody) {
+  Make(OnFailure::kHalt, "all(a)");
+  Acked(0, 5);
+  sinks_[1].availability = SinkAvailability::kJoining;
+  Reconfigure("all(b)", 5);
+  Acked(0, 6);
+  EXPECT_EQ(Step(6, 0, 10).kind, Kind::kWait) << "b is all there is to wait for";
+  Acked(1, 6);
+  EXPECT_EQ(Step(6, 0, 20).kind, Kind::kCommit);
+}
+
+TEST_F(GateReconfigureTest, WhoIsGoneIsNotWaitedForToJoin) {
+  Make(OnFailure::kHalt, "all(a)");
+  Acked(0, 5);
+  Gone(1);
+  Reconfigure("all(a, b)", 5);
+  Acked(0, 6);
+  EXPECT_EQ(Step(6, 0, 10).kind, Kind::kHalt) << "b was named, and cannot";
+}
+
+TEST_F(GateReconfigureTest, WhoCannotGiveTheLevelIsNotWaitedForToJoin) {
+  Make(OnFailure::kHalt, "all(a)");
+  Acked(0, 5);
+  sinks_[1].known = true;
+  sinks_[1].highest = AckLevel::kReceived;
+  Reconfigure("all(a, b)", 5);
+  Acked(0, 6);
+  EXPECT_EQ(Step(6, 0, 10).kind, Kind::kHalt);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -136,6 +136,7 @@ struct ChosenRow {
   uint64_t base = 0;
   AttachReason reason = AttachReason::kResumed;
   uint64_t skipped_from = 0;
+  uint64_t committed = 0;  // 0: all that is journaled
 };
 
 TEST(Attach, WhereASinkBeginsByTheOperatorsChoice) {
@@ -149,6 +150,8 @@ TEST(Attach, WhereASinkBeginsByTheOperatorsChoice) {
        AttachReason::kLatest},
       {"latest, though the beginning is gone", SinkPosition(), 5, 20, true, 0, kLatest, kRefuse,
        O::kAttach, 20, AttachReason::kLatest},
+      {"latest, while heights wait at the gate", SinkPosition(), 5, 20, true, 0, kLatest, kRefuse,
+       O::kAttach, 12, AttachReason::kLatest, 0, 12},
       {"latest of nothing is the beginning", SinkPosition(), 1, 0, true, 0, kLatest, kRefuse,
        O::kAttach, 0, AttachReason::kGenesis},
       {"latest is for sinks that hold nothing", At(12, 3), 5, 20, true, 12, kLatest, kRefuse,
@@ -177,6 +180,7 @@ TEST(Attach, WhereASinkBeginsByTheOperatorsChoice) {
     SCOPED_TRACE(row.what);
     AttachQuestion question = QuestionOf({row.what, row.position, row.first, row.journaled,
                                           row.first_answer, row.stored, row.outcome});
+    question.committed = Height(row.committed == 0 ? row.journaled : row.committed);
     question.start = row.start;
     question.on_gap = row.on_gap;
     const Result<AttachDecision> decision =

@@ -15,6 +15,7 @@ SinkRecord Repairing() {
   record.state = LifecycleState::kRepairing;
   record.origin = LifecycleState::kRunning;
   record.error = Status(StatusCode::kRetry, "no route to \"host\"\n");
+  record.error_at_unix_nanos = kWall - 1;
   record.attempt = 7;
   record.next_at_unix_nanos = kWall + 1'600'000'000;
   record.plugin = "file";
@@ -49,8 +50,8 @@ TEST(SinkRecord, GoesThroughItsBytes) {
 TEST(SinkRecord, ReadsTheBytesOfItsFirstVersion) {
   const std::string first =
       R"({"schema":1,"name":"audit","state":"repairing","reason":"",)"
-      R"("repair":{"origin":"running","code":"RETRY","text":"gone","attempt":2,)"
-      R"("next_at_unix_nanos":1700000000000000000},"suspended_by_operator":false,)"
+      R"("repair":{"origin":"running","code":"RETRY","text":"gone",)"
+      R"("error_at_unix_nanos":1600000000000000000,"attempt":2,"next_at_unix_nanos":1700000000000000000},"suspended_by_operator":false,)"
       R"("deleted":false,"plugin":"file","library_sha256":"abc","abi_minor":1,)"
       R"("configuration":"def","epoch":9,"watermark":100})";
   Result<SinkRecord> read = DecodeSinkRecord(first);
