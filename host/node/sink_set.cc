@@ -208,7 +208,7 @@ Status SinkSet::Command(const SinkName& sink, SinkCommand command) {
                               sink));
   }
   if (entry->loop == nullptr) return CommandWithoutLoop(*entry, command);
-  const bool tries_again = command == SinkCommand::kRepair || command == SinkCommand::kTakeOver;
+  const bool tries_again = command != SinkCommand::kSuspend && command != SinkCommand::kRemove;
   if (tries_again) tracker_->ClearLost(sink);
   return entry->loop->Command(command, Now() + kCommandPatience);
 }
