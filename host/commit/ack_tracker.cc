@@ -61,6 +61,8 @@ void AckTracker::SetAvailability(const SinkName& sink, SinkAvailability availabi
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
   if (found->lost || found->removed) return;  // a lost one is asked again by a restart
+  // Told once it runs, and not again before it has stopped to run.
+  if (availability == SinkAvailability::kAvailable && reason.empty()) found->expected = false;
   if (found->availability == availability && found->reason == reason) return;
   found->availability = availability;
   found->reason = std::move(reason);
@@ -119,8 +121,7 @@ void AckTracker::Restore(const SinkName& sink) {
 void AckTracker::Expect(const SinkName& sink) {
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
-  found->stored = std::max(found->stored, found->pin());
-  found->known = false;
+  found->expected = true;
   found->availability = SinkAvailability::kJoining;
   found->reason = "starting";
   Changed(std::move(lock));

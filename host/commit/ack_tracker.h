@@ -26,10 +26,11 @@ class AckTracker {
     AckLevel highest = AckLevel::kReceived;
     SinkAvailability availability = SinkAvailability::kJoining;
     std::string reason;
-    bool known = false;    // it has said where it stands
-    bool lost = false;     // it fell behind the journal's cap, which no longer waits for it
-    bool removed = false;  // by command: it counts for nothing any more
-    Height stored;         // as the node last stored it
+    bool known = false;     // it has said where it stands
+    bool lost = false;      // it fell behind the journal's cap, which no longer waits for it
+    bool expected = false;  // another instance is to come, which may do what this one cannot
+    bool removed = false;   // by command: it counts for nothing any more
+    Height stored;          // as the node last stored it
     Height at(AckLevel level) const { return watermark[static_cast<size_t>(level)]; }
     // The journal keeps everything above this.
     Height pin() const { return known ? at(highest) : stored; }

@@ -74,7 +74,7 @@ std::vector<SinkVote> Gate::Votes(std::span<const AckTracker::Sink> sinks) const
 // A sink that cannot give the level is as good as gone, however healthy.
 bool Gate::IsGone(const AckTracker::Sink& sink) const {
   return sink.availability == SinkAvailability::kGone ||
-         (sink.known && sink.highest < settings_.level);
+         (sink.known && !sink.expected && sink.highest < settings_.level);
 }
 
 std::vector<SinkVote> Gate::VotesOnceJoined(std::span<const AckTracker::Sink> sinks) const {

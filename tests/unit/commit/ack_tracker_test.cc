@@ -107,10 +107,15 @@ TEST(AckTracker, AnInstanceThatIsToComeMayDoWhatTheOneBeforeCouldNot) {
   tracker.SetWatermark(SinkName("a"), AckLevel::kReceived, Height(9), AckLevel::kReceived);
   tracker.SetAvailability(SinkName("a"), SinkAvailability::kGone, "disabled");
   tracker.Expect(SinkName("a"));
-  const AckTracker::Sink sink = tracker.Snapshot()[0];
-  EXPECT_FALSE(sink.known);
-  EXPECT_EQ(sink.availability, SinkAvailability::kJoining);
-  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(9)) << "what it has acked stays acked";
+  // The one before still acks.
+  tracker.SetWatermark(SinkName("a"), AckLevel::kReceived, Height(10), AckLevel::kReceived);
+  EXPECT_TRUE(tracker.Snapshot()[0].expected);
+  EXPECT_EQ(tracker.Snapshot()[0].availability, SinkAvailability::kJoining);
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(10)) << "what it has acked stays acked";
+  tracker.SetAvailability(SinkName("a"), SinkAvailability::kAvailable, "restarting");
+  EXPECT_TRUE(tracker.Snapshot()[0].expected);
+  tracker.SetAvailability(SinkName("a"), SinkAvailability::kAvailable, "");
+  EXPECT_FALSE(tracker.Snapshot()[0].expected);
 }
 
 TEST(AckTracker, ALostSinkThatIsTriedAgainPinsAndCountsAgain) {
