@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What can be told of a sink on a home whose node does not run: a node whose policy needs a sink that
-// is foreign to it, or that was suspended by command, ends before anybody could tell it something.
+// What can be told of a sink on a home whose node does not run: a node whose policy needs a sink
+// that is foreign to it, or that was suspended by command, ends before anybody could tell it
+// something.
 //
 // Threading: one thread; loads the sink's plugin, and TakeOverStopped reads from the sink.
 #pragma once
@@ -18,9 +19,9 @@ struct TakenOver {
   Epoch epoch;  // of the home from now on
 };
 
-// Asks the sink, through its readback, which epoch it has seen, and raises the home's to it, so that
-// every instance from the next start on is above it. kConfiguration: no such sink, or its plugin
-// cannot be asked; kInvalid: the sink holds another stream; kLocked: a node runs.
+// Asks the sink, through its readback, which epoch it has seen, and raises the home's to it, so
+// that every instance from the next start on is above it. kConfiguration: no such sink, or its
+// plugin cannot be asked; kInvalid: the sink holds another stream; kLocked: a node runs.
 Result<TakenOver> TakeOverStopped(const std::string& home, const std::string& sink);
 
 // Takes `sluice sink suspend` back. False: it was not suspended by command. kConfiguration: no such
