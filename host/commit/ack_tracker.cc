@@ -88,12 +88,12 @@ bool AckTracker::IsLost(const SinkName& sink) const {
   return Find(sink)->lost;
 }
 
-void AckTracker::Add(const SinkName& name) {
+void AckTracker::Add(const SinkName& sink) {
   Sink fresh;
-  fresh.name = name;
+  fresh.name = sink;
   std::unique_lock lock(mutex_);
   auto found = std::find_if(sinks_.begin(), sinks_.end(),
-                            [&](const Sink& sink) { return sink.name == name; });
+                            [&](const Sink& known) { return known.name == sink; });
   if (found == sinks_.end()) {
     sinks_.push_back(std::move(fresh));
   } else {

@@ -121,7 +121,8 @@ SinkState RestoreState(const SinkRecord& record, RecoverOnStart recover, TimePoi
   }
   if (record.state == LifecycleState::kSuspended && IsFault(record.reason)) {
     state.reason = record.reason;
-    state.error = record.error;
+    // Looked at once more, it begins afresh: what it met before is no error of this start.
+    if (recover == RecoverOnStart::kNever) state.error = record.error;
     return Broken(std::move(state), recover);
   }
   return state;
