@@ -132,9 +132,12 @@ class Completions(unittest.TestCase):
         # Two words that stand in no echo of the command make the ends of what is awaited.
         setup = (f"fpath=({self.root}/zsh $fpath); autoload -Uz compinit; compinit -u -D; "
                  "setopt auto_list no_beep; unsetopt auto_menu list_ambiguous; LISTMAX=0; "
-                 "echo rea''dy\n")
+                 "zstyle ':completion:*' insert-tab false; echo rea''dy\n")
         os.write(ours, setup.encode())
         seen = self.read_until(ours, "ready\r\n")
+        # zsh edits the line from here on; before, the terminal itself would take it apart.
+        while "\x1b[?2004h" not in seen.rpartition("ready\r\n")[2]:
+            seen += os.read(ours, 65536).decode(errors="replace")
         os.write(ours, f"{line}\t\t".encode())
         os.write(ours, b"\x15echo do''ne\n")
         seen = self.read_until(ours, "done\r\n")
