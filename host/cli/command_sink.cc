@@ -45,6 +45,14 @@ SinkCommand CommandOf(const CommandLine& line) {
   }
 }
 
+Result<Json> ParseObject(const char* what, const std::string& text) {
+  Json object = Json::parse(text, nullptr, false);
+  if (!object.is_object()) {
+    return Error(StatusCode::kFailed, fmt::format("{} is no JSON object", what));
+  }
+  return object;
+}
+
 Result<Json> Document(const Config& config, const std::string& home) {
   SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> running, AskStatus(config, home));
   std::string text;
@@ -53,9 +61,7 @@ Result<Json> Document(const Config& config, const std::string& home) {
   } else {
     SLUICE_ASSIGN_OR_RETURN(text, StoppedDocument(config, home));
   }
-  Json document = Json::parse(text, nullptr, false);
-  if (!document.is_object()) return Error(StatusCode::kFailed, "the status is no JSON object");
-  return document;
+  return ParseObject("the status", text);
 }
 
 const Json* FindSink(const Json& document, const std::string& name) {
@@ -98,8 +104,7 @@ Result<Json> Watch(const Config& config, const CommandLine& line, SinkCommand co
     std::this_thread::sleep_for(kLookInterval);
     SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> text, AskStatus(config, line.home));
     if (!text) return Error(StatusCode::kFailed, "the node has ended meanwhile");
-    const Json document = Json::parse(*text, nullptr, false);
-    if (!document.is_object()) return Error(StatusCode::kFailed, "the status is no JSON object");
+    SLUICE_ASSIGN_OR_RETURN(const Json document, ParseObject("the status", *text));
     const Json* sink = FindSink(document, line.sink);
     *progress = Look(command, sink);
     if (*progress != Progress::kUnderWay || Now() >= give_up_at) {
@@ -179,8 +184,7 @@ Status RunRepairAll(const CommandLine& line) {
     Print("{}", answer);
     return Status::Ok();
   }
-  const Json repaired = Json::parse(answer, nullptr, false);
-  if (!repaired.is_object()) return Status(StatusCode::kFailed, "the answer is no JSON object");
+  SLUICE_ASSIGN_OR_RETURN(const Json repaired, ParseObject("the answer", answer));
   size_t failed = 0;
   for (const Json& sink : repaired["sinks"]) {
     const bool taken = sink["error"].is_null();

@@ -58,7 +58,7 @@ Result<bool> ChangeRecord(const std::string& home, const std::string& sink,
   SLUICE_ASSIGN_OR_RETURN(const NamedSink named, LoadNamedSink(home, sink));
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database,
                           Database::Open(MakeDatabaseOptions(named.config, home)));
-  const std::string name = std::string(kSinkRecordPrefix) + sink;
+  const std::string name = SinkRecordName(SinkName(sink));
   SLUICE_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, database->GetRecord(name));
   if (!bytes) return false;
   Result<SinkRecord> record = DecodeSinkRecord(*bytes);

@@ -60,7 +60,7 @@ void AckTracker::SetAvailability(const SinkName& sink, SinkAvailability availabi
                                  std::string reason) {
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
-  if (found->lost || found->removed) return;  // a lost one is asked again by a restart
+  if (found->lost || found->removed) return;  // only a command or a restart asks a lost one again
   // Told once it runs, and not again before it has stopped to run.
   if (availability == SinkAvailability::kAvailable && reason.empty()) found->expected = false;
   if (found->availability == availability && found->reason == reason) return;

@@ -27,8 +27,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kAdvice =
      "further, or take it out of the policy"},
     {"operator",
      "it was suspended by command: `sluice sink resume` it, on the stopped home too, or take it "
-     "out "
-     "of the policy"},
+     "out of the policy"},
     {"lost",
      "the journal has forgotten what the sink misses: restore it from a copy, or take it out of "
      "the policy"},

@@ -8,7 +8,6 @@
 #include "base/check.h"
 
 namespace sluice {
-
 namespace {
 
 // After a change of the policy or of on_failure, what was left out before is waited for again.
@@ -21,6 +20,13 @@ std::vector<bool> MayLeaveOut(const GateSettings& settings, size_t sinks) {
 }
 
 }  // namespace
+
+std::vector<SinkVote> VotesWithoutAcks(std::span<const AckTracker::Sink> sinks) {
+  std::vector<SinkVote> votes;
+  votes.reserve(sinks.size());
+  for (const AckTracker::Sink& sink : sinks) votes.push_back({Height(), sink.availability, false});
+  return votes;
+}
 
 Gate::Gate(GateSettings settings, std::vector<UnackedRange> recorded_ranges,
            std::vector<SinkName> sinks)

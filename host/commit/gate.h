@@ -42,6 +42,9 @@ struct GateStep {
   std::string reason;
 };
 
+// As far as availability goes, before anybody has acked: what a policy could still come to.
+std::vector<SinkVote> VotesWithoutAcks(std::span<const AckTracker::Sink> sinks);
+
 class Gate {
  public:
   Gate(GateSettings settings, std::vector<UnackedRange> recorded_ranges,

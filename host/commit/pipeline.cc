@@ -222,11 +222,9 @@ std::string Pipeline::WhyNotReady(const PipelineStatus& status) const {
   if (!running_) return "starting";
   if (!status.blocked.empty()) return status.blocked;
   if (degraded_) return {};  // goes on without the sinks that are missing
-  std::vector<SinkVote> votes;
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
-  votes.reserve(sinks.size());
-  for (const AckTracker::Sink& sink : sinks) votes.push_back({Height(), sink.availability, false});
-  const Decision decision = Decide(policy_, Height(1), votes, TimePoint(), TimePoint::max());
+  const Decision decision =
+      Decide(policy_, Height(1), VotesWithoutAcks(sinks), TimePoint(), TimePoint::max());
   if (decision.verdict != Verdict::kUnsatisfiable) return {};
   std::string who;
   for (size_t sink : decision.waiting_on) {

@@ -163,6 +163,10 @@ class SinkLoop::Impl {
   void Forget();
   void Tell(const SinkState& before, TimePoint now);
   void TellAvailability();
+  bool IsStopping() const {
+    std::lock_guard lock(mutex_);
+    return stopping_;
+  }
   bool IsWanted() const {
     std::lock_guard lock(mutex_);
     return DesiredLocked().run && !deleted_;
@@ -350,18 +354,14 @@ TimePoint SinkLoop::Impl::Round(TimePoint now) {
   if (run_) look_again_at = run_->Supervise(now);
   ForceEnd(now, &look_again_at);
   if (unwritten_ != LifecycleAction::kNone) {
-    bool give_up = false;
-    {
-      std::lock_guard lock(mutex_);
-      give_up = stopping_;
-    }
+    const LifecycleAction action = std::exchange(unwritten_, LifecycleAction::kNone);
     // Nothing is begun for a node that ends, and what is to be forgotten is at the next start.
-    if (give_up) {
-      unwritten_ = LifecycleAction::kNone;
-    } else if (!Record()) {
-      return std::min(look_again_at, now + kRecordRetry);
-    } else {
-      Act(std::exchange(unwritten_, LifecycleAction::kNone), now);
+    if (!IsStopping()) {
+      if (!Record()) {
+        unwritten_ = action;
+        return std::min(look_again_at, now + kRecordRetry);
+      }
+      Act(action, now);
     }
   }
   while (TakeStep(now, &look_again_at)) {
@@ -418,6 +418,9 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
         state_.state == LifecycleState::kDeleted || (stopping_ && at_rest && (!run_ || hung_));
   }
   *look_again_at = std::min(*look_again_at, step.look_again_at);
+  const bool has_come_up =
+      step.next.state == LifecycleState::kRunning && before.state != LifecycleState::kRunning;
+  if (has_come_up) NoteBase();
   // Ahead of what it announces; an instance ends all the same where nothing can be written.
   const bool recorded = Record();
   Tell(before, now);
@@ -578,10 +581,7 @@ ObservedState SinkLoop::Impl::Observe() {
     std::lock_guard lock(mutex_);
     newest_epoch_ = std::max(newest_epoch_, epoch);
   }
-  if (observed.instance == InstancePhase::kAttached) {
-    attached_once_ = true;
-    NoteBase();
-  }
+  if (observed.instance == InstancePhase::kAttached) attached_once_ = true;
   return observed;
 }
 

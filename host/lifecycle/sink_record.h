@@ -20,6 +20,9 @@ namespace sluice {
 
 // Names of records in the database: "sink/audit".
 inline constexpr std::string_view kSinkRecordPrefix = "sink/";
+inline std::string SinkRecordName(const SinkName& sink) {
+  return std::string(kSinkRecordPrefix) + sink.str();
+}
 
 struct SinkRecord {
   std::string name;

@@ -22,7 +22,6 @@ namespace sluice {
 namespace {
 
 constexpr char kComponent[] = "node";
-constexpr char kDisabled[] = "disabled";
 // How often waiting for sinks looks at them; nobody is woken by their last ack.
 // How long a reload waits for the write under way.
 constexpr Duration kReloadPatience = std::chrono::seconds(5);
@@ -89,7 +88,6 @@ Status Node::Open() {
   SLUICE_RETURN_IF_ERROR(SetStoredWatermarks());
   SLUICE_ASSIGN_OR_RETURN(std::vector<UnackedRange> ranges, database_->UnackedRanges());
   policy_ = std::move(prepared.policy);
-  pipeline_on_failure_ = config.commit.on_failure;
   pipeline_ = std::make_unique<Pipeline>(MakePipelineSettings(config, policy_), database_.get(),
                                          tracker_.get(), sinks_.get(), std::move(ranges),
                                          [this](const SealedBlock& block) { OnCommitted(block); });
@@ -257,7 +255,9 @@ Status Node::WaitForSinks(Duration patience, TimePoint deadline) {
   }
   // Not waited for, and not passed over in silence.
   for (const AckTracker::Sink& sink : tracker_->Snapshot()) {
-    if (sink.availability != SinkAvailability::kGone || sink.reason == kDisabled) continue;
+    if (sink.availability != SinkAvailability::kGone ||
+        sink.reason == SuspendReasonName(SuspendReason::kDisabled))
+      continue;
     if (sink.pin() < database_->committed().height) {
       LogWarn(kComponent, "sink {} is left behind at height {}: {}", sink.name, sink.pin(),
               sink.reason);
@@ -326,17 +326,27 @@ Status Node::Stop() {
   return Status::Ok();
 }
 
-Status Node::CheckCanSuspend(const SinkName& sink) const {
-  const OnFailure on_failure = pipeline_on_failure_;
-  if (on_failure != OnFailure::kHalt && on_failure != OnFailure::kRecover) return Status::Ok();
+Status Node::CheckPolicyAllows(SinkCommand command, const SinkName& sink) const {
+  const bool removes = command == SinkCommand::kRemove;
+  if (!removes && command != SinkCommand::kSuspend) return Status::Ok();
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
-  std::vector<SinkVote> votes;
-  std::optional<size_t> place;
-  for (size_t i = 0; i < sinks.size(); ++i) {
-    if (sinks[i].name == sink) place = i;
-    votes.push_back({Height(), sinks[i].availability, false});
+  const auto found = std::find_if(sinks.begin(), sinks.end(),
+                                  [&](const AckTracker::Sink& one) { return one.name == sink; });
+  const auto place = static_cast<size_t>(found - sinks.begin());
+  if (!policy_.Involves(place)) return Status::Ok();
+  if (removes) {
+    return Status(StatusCode::kInvalid,
+                  fmt::format("sink {}: commit.policy needs it: take it out of the policy, or out "
+                              "of the configuration, first",
+                              sink));
   }
-  if (!place || !policy_.Involves(*place) || CanHoldWithout(policy_, votes, std::array{*place})) {
+  OnFailure on_failure{};
+  {
+    std::lock_guard lock(mutex_);
+    on_failure = commit_.on_failure;
+  }
+  const bool would_halt = on_failure == OnFailure::kHalt || on_failure == OnFailure::kRecover;
+  if (!would_halt || CanHoldWithout(policy_, VotesWithoutAcks(sinks), std::array{place})) {
     return Status::Ok();
   }
   return Status(StatusCode::kInvalid,
@@ -351,7 +361,7 @@ Status Node::CommandSink(const SinkName& sink, SinkCommand command) {
     return Status(StatusCode::kInvalid,
                   fmt::format("sink {}: the node is starting or stopping: try again", sink));
   }
-  if (command == SinkCommand::kSuspend) SLUICE_RETURN_IF_ERROR(CheckCanSuspend(sink));
+  SLUICE_RETURN_IF_ERROR(CheckPolicyAllows(command, sink));
   return sinks_->Command(sink, command);
 }
 
@@ -388,7 +398,6 @@ Result<ReloadReport> Node::Reload(const Config& config,
       return Error(set);
     }
     policy_ = policy;
-    pipeline_on_failure_ = config.commit.on_failure;
     report.changes.push_back(
         fmt::format("policy \"{}\" at level {}", policy.text, AckLevelName(config.commit.level)));
   }

@@ -128,7 +128,7 @@ class Node {
   Status SetStoredWatermarks();
   void OnCommitted(const SealedBlock& block);
   Status TakeBlocks(Driver* driver);
-  Status CheckCanSuspend(const SinkName& sink) const;
+  Status CheckPolicyAllows(SinkCommand command, const SinkName& sink) const;
   void StopDriver();
   Status Finish(Status status);
   void RecordHalt(const Status& status);
@@ -144,9 +144,7 @@ class Node {
   std::unique_ptr<DatabaseJournal> journal_;
   std::unique_ptr<AckTracker> tracker_;
   std::unique_ptr<Executor> executor_;
-  // Guarded by reload_mutex_ once sinks have started: in force.
-  Policy policy_;
-  OnFailure pipeline_on_failure_ = OnFailure::kRecover;
+  Policy policy_;  // guarded by reload_mutex_ once sinks have started: in force
   std::unique_ptr<SinkSet> sinks_;
   std::unique_ptr<Pipeline> pipeline_;
   std::atomic<bool> sinks_started_{false};

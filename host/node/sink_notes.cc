@@ -9,10 +9,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kRunning[] = "running";
-constexpr char kDisabled[] = "disabled";
 
 bool IsWorthNoting(const SinkStatus& sink) {
-  if (sink.reason == kDisabled) return false;
+  if (sink.reason == SuspendReasonName(SuspendReason::kDisabled)) return false;
   return sink.lifecycle != kRunning || sink.mode == "lost" || sink.last_error.time_unix_nanos != 0;
 }
 

@@ -14,14 +14,17 @@ namespace sluice {
 namespace {
 
 constexpr char kComponent[] = "node";
-constexpr char kDisabled[] = "disabled";
-constexpr char kOrphaned[] = "orphaned";
 // How long a command may take to be put on record; a disk that takes longer is full or broken.
 constexpr Duration kCommandPatience = std::chrono::seconds(5);
 // Where a record goes that cannot be read.
 constexpr std::string_view kUnreadablePrefix = "unreadable_sink/";
 
-std::string RecordName(const SinkName& sink) { return std::string(kSinkRecordPrefix) + sink.str(); }
+const PreparedSink* Find(const std::vector<PreparedSink>& prepared, const SinkName& name) {
+  const auto found = std::find_if(prepared.begin(), prepared.end(), [&](const PreparedSink& one) {
+    return one.settings.name == name;
+  });
+  return found == prepared.end() ? nullptr : &*found;
+}
 
 }  // namespace
 
@@ -41,7 +44,8 @@ Status SinkSet::Load(std::vector<PreparedSink> prepared) {
     if (auto found = by_name.extract(one.settings.name.str())) record = std::move(found.mapped());
     // Removed and still configured: new to this node, as after any start.
     if (record && record->deleted) {
-      SLUICE_RETURN_IF_ERROR(database_->ForgetSink(one.settings.name));
+      SLUICE_RETURN_IF_ERROR(
+          database_->ForgetSink(one.settings.name, SinkRecordName(one.settings.name)));
       record.reset();
     }
     entries_.push_back(MakeEntry(std::move(one), std::move(record)));
@@ -59,7 +63,8 @@ Status SinkSet::Load(std::vector<PreparedSink> prepared) {
     orphan.settings.name = SinkName(name);
     orphan.plugin = record.plugin;
     if (record.deleted) {
-      SLUICE_RETURN_IF_ERROR(database_->ForgetSink(orphan.settings.name));
+      SLUICE_RETURN_IF_ERROR(
+          database_->ForgetSink(orphan.settings.name, SinkRecordName(orphan.settings.name)));
       LogInfo(kComponent, "sink {} is removed, as it was told before", name);
       continue;
     }
@@ -101,7 +106,7 @@ Status SinkSet::SetAside(const std::string& name, const std::string& bytes, cons
   }
   const std::string aside = std::string(kUnreadablePrefix) + name;
   SLUICE_RETURN_IF_ERROR(database_->PutRecord(aside, bytes));
-  SLUICE_RETURN_IF_ERROR(database_->DeleteRecord(std::string(kSinkRecordPrefix) + name));
+  SLUICE_RETURN_IF_ERROR(database_->DeleteRecord(SinkRecordName(SinkName(name))));
   LogError(kComponent,
            "the record of sink {} cannot be read: {}: it is set aside as '{}'; what was told the "
            "sink is forgotten, and it is asked where it stands",
@@ -142,11 +147,13 @@ std::vector<SinkName> SinkSet::names() const {
 void SinkSet::Start(const Policy& policy) {
   started_ = true;
   const auto entries = Entries();
-  {
-    std::unique_lock lock(mutex_);
-    policy_ = policy;
-  }
   for (size_t i = 0; i < entries.size(); ++i) StartEntry(entries[i].get(), policy.Involves(i));
+}
+
+std::string SinkSet::WhyNoLoop(const Entry& entry) {
+  if (entry.orphaned.load()) return std::string(SuspendReasonName(SuspendReason::kOrphaned));
+  if (!entry.prepared.enabled) return std::string(SuspendReasonName(SuspendReason::kDisabled));
+  return entry.prepared.load_error.message();
 }
 
 void SinkSet::StartEntry(Entry* entry, bool needed) {
@@ -156,11 +163,8 @@ void SinkSet::StartEntry(Entry* entry, bool needed) {
     if (needed) entry->loop->Use();
     return;
   }
-  std::string reason = kOrphaned;
-  if (!entry->orphaned.load()) {
-    reason = entry->prepared.enabled ? entry->prepared.load_error.message() : kDisabled;
-    if (entry->prepared.enabled) LogError(component, "{}", reason);
-  }
+  const std::string reason = WhyNoLoop(*entry);
+  if (!entry->orphaned.load() && entry->prepared.enabled) LogError(component, "{}", reason);
   tracker_->SetAvailability(entry->name, SinkAvailability::kGone, reason);
 }
 
@@ -187,25 +191,15 @@ double SinkSet::QueueFill(size_t sink) const {
 
 Status SinkSet::Command(const SinkName& sink, SinkCommand command) {
   std::shared_ptr<Entry> entry;
-  bool needed = false;
   {
     std::shared_lock lock(mutex_);
-    for (size_t i = 0; i < entries_.size(); ++i) {
-      if (entries_[i]->name != sink || entries_[i]->removed.load()) continue;
-      entry = entries_[i];
-      needed = policy_.Involves(i);
-    }
+    const size_t place = PlaceLocked(sink);
+    if (place < entries_.size() && !entries_[place]->removed.load()) entry = entries_[place];
   }
   if (entry == nullptr) {
     return Status(
         StatusCode::kNotFound,
         fmt::format("sink {}: the node has no such sink: `sluice sink list` names them", sink));
-  }
-  if (command == SinkCommand::kRemove && needed) {
-    return Status(StatusCode::kInvalid,
-                  fmt::format("sink {}: commit.policy needs it: take it out of the policy, or out "
-                              "of the configuration, first",
-                              sink));
   }
   if (entry->loop == nullptr) return CommandWithoutLoop(*entry, command);
   const bool tries_again = command != SinkCommand::kSuspend && command != SinkCommand::kRemove;
@@ -264,10 +258,7 @@ void SinkSet::DropPlaces() {
 
 Status SinkSet::CheckPlaces(const std::vector<PreparedSink>& prepared) const {
   for (const auto& entry : Entries()) {
-    const bool named = std::any_of(prepared.begin(), prepared.end(), [&](const PreparedSink& one) {
-      return one.settings.name == entry->name;
-    });
-    if (!named || !entry->loop || entry->removed.load()) continue;
+    if (Find(prepared, entry->name) == nullptr || !entry->loop || entry->removed.load()) continue;
     if (!entry->loop->commanded().deleted) continue;
     return Status(StatusCode::kInvalid,
                   fmt::format("sink {}: it is just being removed: reload once it is gone, or take "
@@ -291,10 +282,9 @@ std::vector<PolicySink> SinkSet::MakePlaces(const std::vector<PreparedSink>& pre
   std::vector<PolicySink> sinks;
   for (const auto& entry : Entries()) {
     PolicySink sink{entry->name, false, false};
-    for (const PreparedSink& one : prepared) {
-      if (one.settings.name != entry->name) continue;
-      sink.counted = one.settings.counted;
-      sink.enabled = one.enabled;
+    if (const PreparedSink* one = Find(prepared, entry->name)) {
+      sink.counted = one->settings.counted;
+      sink.enabled = one->enabled;
     }
     sinks.push_back(std::move(sink));
   }
@@ -335,15 +325,9 @@ bool SinkSet::MakePlace(const SinkName& name) {
 }
 
 std::vector<std::string> SinkSet::Apply(std::vector<PreparedSink> prepared, const Policy& policy) {
-  {
-    std::unique_lock lock(mutex_);
-    policy_ = policy;
-  }
   std::vector<std::string> changes;
   for (const auto& entry : Entries()) {
-    const bool stays = std::any_of(prepared.begin(), prepared.end(), [&](const PreparedSink& one) {
-      return one.settings.name == entry->name;
-    });
+    const bool stays = Find(prepared, entry->name) != nullptr;
     if (stays || entry->orphaned.load() || entry->removed.load()) continue;
     Orphan(entry.get());
     changes.push_back(
@@ -409,7 +393,7 @@ void SinkSet::Orphan(Entry* entry) {
     settings.orphaned = true;
     entry->loop->Reconfigure(std::move(settings), entry->prepared.library);
   } else {
-    tracker_->SetAvailability(entry->name, SinkAvailability::kGone, kOrphaned);
+    tracker_->SetAvailability(entry->name, SinkAvailability::kGone, WhyNoLoop(*entry));
   }
 }
 
@@ -423,9 +407,7 @@ SinkStatus SinkSet::StatusOf(const Entry& entry) const {
   idle.name = entry.name.str();
   idle.plugin = entry.prepared.plugin;
   idle.lifecycle = "suspended";
-  idle.reason = entry.orphaned.load()    ? kOrphaned
-                : entry.prepared.enabled ? entry.prepared.load_error.message()
-                                         : kDisabled;
+  idle.reason = WhyNoLoop(entry);
   idle.counted = !entry.orphaned.load() && entry.prepared.settings.counted;
   idle.filter = entry.prepared.settings.filter;
   if (Result<Height> stored = journal_->StoredWatermark(entry.name)) idle.watermark = *stored;
@@ -471,7 +453,7 @@ void SinkSet::OnAvailability(const SinkName& sink, SinkAvailability availability
 }
 
 Status SinkSet::PutSinkRecord(const SinkName& sink, const std::string& bytes) {
-  return Noted(database_->PutRecord(RecordName(sink), bytes));
+  return Noted(database_->PutRecord(SinkRecordName(sink), bytes));
 }
 
 // A write that fails is no fault of the sink's: the store is opened again, or the node ends.
@@ -483,7 +465,7 @@ Status SinkSet::Noted(Status written) {
 // First it counts for nothing, so that no batch stores its watermark again.
 Status SinkSet::ForgetSink(const SinkName& sink) {
   tracker_->Remove(sink);
-  if (Status gone = Noted(database_->ForgetSink(sink)); !gone.ok()) {
+  if (Status gone = Noted(database_->ForgetSink(sink, SinkRecordName(sink))); !gone.ok()) {
     tracker_->Restore(sink);
     return gone;
   }

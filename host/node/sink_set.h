@@ -63,9 +63,9 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   void Enqueue(const std::shared_ptr<const ChangeSet>& change_set) override;
   double QueueFill(size_t sink) const override;
 
-  // One at a time, and not beside a reload. Answers when the command is on record; `status` shows
-  // what comes of it. Errors: kNotFound (no such sink), kInvalid (it does not apply; the text says
-  // what does), what the loop says.
+  // One at a time, and not beside a reload; what the policy allows is the caller's. Answers when
+  // the command is on record; `status` shows what comes of it. Errors: kNotFound (no such sink),
+  // kInvalid (it does not apply; the text says what does), what the loop says.
   Status Command(const SinkName& sink, SinkCommand command);
   // Repairs all that are broken. The names of those, with how it was taken.
   std::vector<std::pair<std::string, Status>> RepairAll();
@@ -116,6 +116,8 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   Status SetAside(const std::string& name, const std::string& bytes, const Status& why);
   std::shared_ptr<Entry> MakeEntry(PreparedSink prepared, std::optional<SinkRecord> record);
   void StartEntry(Entry* entry, bool needed);
+  // Of one without a loop: the reason in its status.
+  static std::string WhyNoLoop(const Entry& entry);
   std::string ApplyOne(PreparedSink prepared, bool needed);
   void Orphan(Entry* entry);
   bool IsReplacedBy(const PreparedSink& prepared) const;
@@ -141,7 +143,6 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   std::vector<std::shared_ptr<Entry>> entries_;  // guarded by mutex_; it only grows
   // Guarded by mutex_: whose place another one has. Their counters may still be looked at.
   std::vector<std::shared_ptr<Entry>> retired_;
-  Policy policy_;  // guarded by mutex_: in force
 };
 
 }  // namespace sluice

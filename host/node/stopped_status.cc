@@ -45,7 +45,7 @@ Result<SinkStatus> StoppedSink(const SinkConfig& config, const Database* databas
     SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> notes, database->GetRecord(kSinkNotesName));
     if (notes) ApplySinkNotes(*notes, &sink);
   }
-  if (!config.enabled) sink.reason = "disabled";
+  if (!config.enabled) sink.reason = SuspendReasonName(SuspendReason::kDisabled);
   sink.lag_blocks = height > sink.watermark ? height - sink.watermark : 0;
   return sink;
 }

@@ -141,8 +141,8 @@ class Database {
   virtual Result<std::vector<std::pair<std::string, std::string>>> ListRecords(
       std::string_view prefix) const = 0;
 
-  // Takes away the sink's watermark and the named record "sink/<name>", in one durable batch.
-  virtual Status ForgetSink(const SinkName& sink) = 0;
+  // Takes away the sink's watermark and the named record `record`, in one durable batch.
+  virtual Status ForgetSink(const SinkName& sink, std::string_view record) = 0;
 
   // Bytes free on the file system of the database.
   virtual Result<uint64_t> FreeDiskBytes() const = 0;

@@ -73,11 +73,11 @@ Status RocksDatabase::DeleteRecord(std::string_view name) {
   return WriteDurably(use, &batch, fmt::format("removing record '{}'", name));
 }
 
-Status RocksDatabase::ForgetSink(const SinkName& sink) {
+Status RocksDatabase::ForgetSink(const SinkName& sink, std::string_view record) {
   const RocksHandle::Use use(handle_);
   SLUICE_RETURN_IF_ERROR(WriteRefused(use));
   rocksdb::WriteBatch batch;
-  batch.Delete(use->records, records::Key(records::kNamedPrefix, "sink/" + sink.str()));
+  batch.Delete(use->records, records::Key(records::kNamedPrefix, record));
   batch.Delete(use->records, records::Key(records::kWatermarkPrefix, sink.str()));
   return WriteDurably(use, &batch, fmt::format("forgetting sink '{}'", sink));
 }

@@ -14,16 +14,9 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cli_test import CliTest
-from sluice_home import BUILD, DEADLINE_SECONDS, TEST_PLUGINS, block, set_op, wait_until
+from sluice_home import BUILD, DEADLINE_SECONDS, NODE, TEST_PLUGINS, block, set_op, wait_until
 
-HEAD = """
-[node]
-stream_id = "demo"
-[stores]
-names = ["main", "orders"]
-[driver]
-kind = "replay"
-[driver.replay]
+HEAD = NODE + """[driver.replay]
 path = "in.jsonl"
 [admin]
 metrics_listen = ""

@@ -6,16 +6,9 @@ import pathlib
 import shutil
 import socket
 
-from sluice_home import BUILD, TEST_PLUGINS, Home, block, set_op, wait_until
+from sluice_home import BUILD, NODE, TEST_PLUGINS, Home, block, set_op, wait_until
 
-CONFIG = """
-[node]
-stream_id = "demo"
-[stores]
-names = ["main", "orders"]
-[driver]
-kind = "replay"
-[driver.replay]
+CONFIG = NODE + """[driver.replay]
 path = "in.jsonl"
 follow = {follow}
 [commit]

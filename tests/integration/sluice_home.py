@@ -18,14 +18,17 @@ TEST_PLUGINS = BUILD / "tests" / "plugins"
 # Much longer than anything takes: a deadline that is met means a hang, not a slow machine.
 DEADLINE_SECONDS = 120
 
-CONFIG = """
+# What every configuration of these tests begins with.
+NODE = """
 [node]
 stream_id = "demo"
 [stores]
 names = ["main", "orders"]
 [driver]
 kind = "replay"
-[commit]
+"""
+
+CONFIG = NODE + """[commit]
 policy = "all"
 recover_timeout = "2s"
 [sinks.audit]

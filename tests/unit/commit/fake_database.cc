@@ -431,9 +431,9 @@ Status FakeDatabase::DeleteRecord(std::string_view name) {
   return Status::Ok();
 }
 
-Status FakeDatabase::ForgetSink(const SinkName& sink) {
+Status FakeDatabase::ForgetSink(const SinkName& sink, std::string_view record) {
   const std::lock_guard lock(mutex_);
-  records_.erase("sink/" + sink.str());
+  records_.erase(std::string(record));
   state_.watermarks.erase(sink.str());
   return Status::Ok();
 }

@@ -96,7 +96,7 @@ class FakeDatabase final : public Database {
   Result<std::optional<Height>> SinkWatermark(const SinkName& sink) const override;
   Status PutRecord(std::string_view name, std::string_view bytes) override;
   Status DeleteRecord(std::string_view name) override;
-  Status ForgetSink(const SinkName& sink) override;
+  Status ForgetSink(const SinkName& sink, std::string_view record) override;
   Result<std::optional<std::string>> GetRecord(std::string_view name) const override;
   Result<std::vector<std::pair<std::string, std::string>>> ListRecords(
       std::string_view prefix) const override;

@@ -166,8 +166,8 @@ TEST_F(DatabaseWriteTest, AForgottenSinkLeavesNothing) {
   ASSERT_TRUE(database_->Write(group).ok());
   ASSERT_TRUE(database_->PutRecord("sink/audit", "a").ok());
   ASSERT_TRUE(database_->PutRecord("sink/search", "s").ok());
-  ASSERT_TRUE(database_->ForgetSink(SinkName("audit")).ok());
-  ASSERT_TRUE(database_->ForgetSink(SinkName("never-there")).ok());
+  ASSERT_TRUE(database_->ForgetSink(SinkName("audit"), "sink/audit").ok());
+  ASSERT_TRUE(database_->ForgetSink(SinkName("never-there"), "sink/never-there").ok());
   ASSERT_TRUE(Open());
   EXPECT_EQ(*database_->SinkWatermark(SinkName("audit")), std::nullopt);
   EXPECT_EQ(*database_->GetRecord("sink/audit"), std::nullopt);
