@@ -187,6 +187,31 @@ static void Readback(void) {
   FIELD(sluice_readback_v1, open);
   FIELD(sluice_readback_v1, next);
   FIELD(sluice_readback_v1, close);
+  STRUCT(sluice_snapshot_args);
+  FIELD(sluice_snapshot_args, struct_size);
+  FIELD(sluice_snapshot_args, flags);
+  FIELD(sluice_snapshot_args, epoch);
+  FIELD(sluice_snapshot_args, height);
+  FIELD(sluice_snapshot_args, digest);
+  FIELD(sluice_snapshot_args, time_unix_nanos);
+  FIELD(sluice_snapshot_args, rows_about);
+  STRUCT(sluice_row);
+  FIELD(sluice_row, store);
+  FIELD(sluice_row, key);
+  FIELD(sluice_row, value);
+  STRUCT(sluice_snapshot_part);
+  FIELD(sluice_snapshot_part, struct_size);
+  FIELD(sluice_snapshot_part, reserved);
+  FIELD(sluice_snapshot_part, part);
+  FIELD(sluice_snapshot_part, rows);
+  FIELD(sluice_snapshot_part, row_count);
+  FIELD(sluice_snapshot_part, row_stride);
+  STRUCT(sluice_snapshot_v1);
+  FIELD(sluice_snapshot_v1, struct_size);
+  FIELD(sluice_snapshot_v1, reserved);
+  FIELD(sluice_snapshot_v1, begin);
+  FIELD(sluice_snapshot_v1, part);
+  FIELD(sluice_snapshot_v1, end);
 }
 
 static void Provision(void) {

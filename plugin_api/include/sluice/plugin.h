@@ -366,7 +366,8 @@ typedef struct sluice_readback_args {
 #define SLUICE_READBACK_FILTERED 1u  /* a filter left changes out */
 #define SLUICE_READBACK_TRUNCATED 2u /* the beginning is gone: retention, or a base that is not genesis */
 
-#define SLUICE_READBACK_CHANGES 1 /* items are heights with their changes */
+#define SLUICE_READBACK_CHANGES 1 /* items are heights with their changes; where the sink began with a
+                                     snapshot, its rows come first and the heights go on behind it */
 #define SLUICE_READBACK_STATE 2   /* items are rows of the present state */
 
 typedef struct sluice_readback_info {
@@ -374,14 +375,14 @@ typedef struct sluice_readback_info {
   uint32_t flags;
   int32_t content;  /* SLUICE_READBACK_CHANGES or _STATE */
   uint32_t reserved;
-  uint64_t first_height; /* of what can be read; 0 where nothing is there */
+  uint64_t first_height; /* of what can be read; 0 where nothing is there; a snapshot's own height */
   sluice_position position; /* where the sink stands */
   void* cursor;             /* the plugin's, for next and close */
 } sluice_readback_info;
 
 #define SLUICE_READBACK_END 0    /* nothing more */
 #define SLUICE_READBACK_HEIGHT 1 /* height, digests and changes are set */
-#define SLUICE_READBACK_ROW 2    /* store, key and value are set */
+#define SLUICE_READBACK_ROW 2    /* store, key and value are set; of a snapshot's row height and digest too */
 
 /* In sluice_readback_item.flags, beside SLUICE_BATCH_FILTERED */
 #define SLUICE_READBACK_NO_DIGEST 0x10000u /* digest is not known: what holds one record a change holds
@@ -415,6 +416,58 @@ typedef struct sluice_readback_v1 {
   /* [control & created] */
   void (*close)(void* state, void* cursor);
 } sluice_readback_v1;
+
+/* ------------------------------------------------------------------------------------------------ */
+/* Extension sluice.snapshot/1: a copy of the present state that replaces what the sink holds.        */
+/*                                                                                                    */
+/* On a started instance, between resume and attach: begin, part …, end, resume again, attach with    */
+/* AFTER_SNAPSHOT; deliver goes on with height + 1. Everything that the sink held of this stream is   */
+/* replaced; rows of other streams and sinks are not touched. The position (height, digest) is        */
+/* recorded with the end and not before: either begin makes resume answer EMPTY, durably, or the copy  */
+/* is built beside what is held and takes its place with the end. Without an end (destroy, a crash)   */
+/* the next begin begins anew: parts of two copies never mix.                                         */
+
+#define SLUICE_EXT_SNAPSHOT_V1 "sluice.snapshot/1"
+
+typedef struct sluice_snapshot_args {
+  uint32_t struct_size;
+  uint32_t flags; /* SLUICE_BATCH_FILTERED: what the sink's filter leaves out is not among the rows */
+  uint64_t epoch;  /* raised durably by begin, as attach does */
+  uint64_t height; /* the rows are the state after this height */
+  sluice_digest digest;   /* D(height) */
+  int64_t time_unix_nanos; /* when the copy began */
+  uint64_t rows_about;    /* how many are to come, roughly; 0: not known */
+} sluice_snapshot_args;
+
+typedef struct sluice_row {
+  sluice_text store;
+  sluice_bytes key;
+  sluice_bytes value;
+} sluice_row;
+
+/* Borrowed until the call returns. */
+typedef struct sluice_snapshot_part {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t part; /* 0, 1, …, each once and in order */
+  const sluice_row* rows; /* store after store, in ascending order of the key's bytes; each key once */
+  uint64_t row_count;
+  uint64_t row_stride;
+} sluice_snapshot_part;
+
+/* What begin, part and end return but OK ends the instance; RETRY: a new one begins anew, after a while.
+ * They may block as long as it takes (a deliver's cancel reaches them), and each row that is taken is
+ * progress. */
+typedef struct sluice_snapshot_v1 {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [control & started] */
+  int32_t (*begin)(void* state, const sluice_snapshot_args* args);
+  /* [control & started] */
+  int32_t (*part)(void* state, const sluice_snapshot_part* part);
+  /* The copy is whole, durable, and where resume says. [control & started] */
+  int32_t (*end)(void* state);
+} sluice_snapshot_v1;
 
 /* ------------------------------------------------------------------------------------------------ */
 /* Extension sluice.provision/1: what the external system must have before a sink can start.          */

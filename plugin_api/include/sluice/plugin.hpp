@@ -26,6 +26,8 @@
 //     Status OpenReadback(const ReadbackArgs& args, ReadbackInfo* info,
 //                         std::unique_ptr<ReadbackCursor>* cursor)   (sluice.readback/1)
 //     Status PlanProvision(const StartArgs& args, std::string* plan) (sluice.provision/1)
+//     Status BeginSnapshot(const SnapshotArgs& args),                (sluice.snapshot/1: all three)
+//            TakeSnapshotPart(const SnapshotPart& part), EndSnapshot()
 //     const void* GetExtension(std::string_view id)                  (any other extension)
 //
 // Threading: as plugin.h says: Start, Resume, Attach, Drain, destructor on the control thread,
@@ -261,6 +263,24 @@ class ReadbackArgs {
   const sluice_readback_args* raw_;
 };
 
+using SnapshotArgs = sluice_snapshot_args;
+
+// Rows of a snapshot. Valid until TakeSnapshotPart returns.
+class SnapshotPart {
+ public:
+  explicit SnapshotPart(const sluice_snapshot_part* raw) : raw_(raw) {}
+  const sluice_snapshot_part* raw() const { return raw_; }
+  uint64_t number() const { return raw_->part; }  // 0, 1, …
+  uint64_t size() const { return raw_->row_count; }
+  const sluice_row& row(uint64_t index) const {
+    return *reinterpret_cast<const sluice_row*>(reinterpret_cast<const char*>(raw_->rows) +
+                                                index * raw_->row_stride);
+  }
+
+ private:
+  const sluice_snapshot_part* raw_;
+};
+
 // Where the sink stands: fills the host's buffer.
 class Position {
  public:
@@ -478,6 +498,12 @@ concept HasPlanProvision = requires(T& t, const StartArgs& a, std::string* p) {
   { t.PlanProvision(a, p) } -> std::same_as<Status>;
 };
 template <typename T>
+concept HasSnapshot = requires(T& t, const SnapshotArgs& a, const SnapshotPart& p) {
+  { t.BeginSnapshot(a) } -> std::same_as<Status>;
+  { t.TakeSnapshotPart(p) } -> std::same_as<Status>;
+  { t.EndSnapshot() } -> std::same_as<Status>;
+};
+template <typename T>
 concept HasGetExtension = requires(T& t, std::string_view id) {
   { t.GetExtension(id) } -> std::convertible_to<const void*>;
 };
@@ -603,6 +629,9 @@ class Adapter {
       if constexpr (HasPlanProvision<T>) {
         if (std::string_view(id) == SLUICE_EXT_PROVISION_V1) found = &kProvision;
       }
+      if constexpr (HasSnapshot<T>) {
+        if (std::string_view(id) == SLUICE_EXT_SNAPSHOT_V1) found = &kSnapshot;
+      }
       if constexpr (HasGetExtension<T>) {
         if (found == nullptr) found = object_->GetExtension(id);
       }
@@ -665,6 +694,30 @@ class Adapter {
     }
   }
 
+  static int32_t SnapshotBegin(void* state, const sluice_snapshot_args* args) {
+    return TakeSnapshot(state, "snapshot begin",
+                        [&](auto& sink) { return sink.BeginSnapshot(*args); });
+  }
+  static int32_t SnapshotTakePart(void* state, const sluice_snapshot_part* part) {
+    return TakeSnapshot(state, "snapshot part",
+                        [&](auto& sink) { return sink.TakeSnapshotPart(SnapshotPart(part)); });
+  }
+  static int32_t SnapshotEnd(void* state) {
+    return TakeSnapshot(state, "snapshot end", [](auto& sink) { return sink.EndSnapshot(); });
+  }
+  template <typename Call>
+  static int32_t TakeSnapshot(void* state, const char* where, const Call& call) {
+    Adapter* self = From(state);
+    return Guard(self->host_, where, [&] {
+      if constexpr (HasSnapshot<T>) {
+        return call(*self->object_);
+      } else {
+        (void)call;
+        return Status::Unsupported("this plugin takes no snapshot");
+      }
+    });
+  }
+
   static Adapter* From(void* state) { return static_cast<Adapter*>(state); }
   static std::unique_ptr<T> Make(const Host& host) {
     if constexpr (std::is_constructible_v<T, Host>) {
@@ -678,6 +731,8 @@ class Adapter {
                                                    &ReadbackNext, &ReadbackClose};
   static constexpr sluice_provision_v1 kProvision = {sizeof(sluice_provision_v1), 0,
                                                      &ProvisionPlan};
+  static constexpr sluice_snapshot_v1 kSnapshot = {sizeof(sluice_snapshot_v1), 0, &SnapshotBegin,
+                                                   &SnapshotTakePart, &SnapshotEnd};
 
   sluice_instance table_{};
   const Host host_;
