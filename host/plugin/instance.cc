@@ -61,11 +61,97 @@ Result<SinkPosition> PositionFromAbi(const sluice_position& position) {
   return out;
 }
 
+Result<ProvisionReport> ProvisionReportFromAbi(const sluice_provision_report& report) {
+  ProvisionReport out;
+  switch (report.state) {
+    case SLUICE_PROVISION_UNKNOWN:
+      return out;
+    case SLUICE_PROVISION_RUNNING:
+      out.state = ProvisionReport::State::kRunning;
+      out.text = CopyPluginText(report.text);
+      return out;
+    case SLUICE_PROVISION_DONE:
+      out.state = ProvisionReport::State::kDone;
+      return out;
+    case SLUICE_PROVISION_FAILED:
+      break;
+    default:
+      return Broke(fmt::format("a provisioning task in state {}", report.state));
+  }
+  const StatusCode code = StatusCodeFromAbi(report.code);
+  const bool is_failure =
+      code != StatusCode::kOk && code != StatusCode::kPending && code != StatusCode::kBusy;
+  if (!is_failure) {
+    return Broke(fmt::format("a provisioning task that failed with {}", StatusCodeName(code)));
+  }
+  std::string text = CopyPluginText(report.text);
+  if (text.empty()) text = "(the plugin gave no reason)";
+  out.state = ProvisionReport::State::kFailed;
+  out.error = Status(code, std::move(text));
+  out.by_user = report.cause == SLUICE_CAUSE_USER;
+  return out;
+}
+
 Instance::Instance(RawInstance raw, const PluginIdentity& identity)
     : raw_(raw), highest_level_(identity.highest_level), capabilities_(identity.capabilities) {}
 
 Instance::~Instance() {
   SLUICE_CHECK(ended_, "an instance is destroyed before it is freed; an abandoned one is leaked");
+}
+
+const sluice_provision_v1* Instance::ProvisionTable() {
+  if (!provision_) {
+    provision_ =
+        static_cast<const sluice_provision_v1*>(raw_.GetExtension(SLUICE_EXT_PROVISION_V1));
+  }
+  return *provision_;
+}
+
+Result<std::string> Instance::BeginProvision(const StartArgs& args) {
+  const sluice_provision_v1* table = ProvisionTable();
+  const bool has_both = table != nullptr && SLUICE_HAS(table, sluice_provision_v1, poll) &&
+                        table->begin != nullptr && table->poll != nullptr;
+  if (!has_both) return SinkInstance::BeginProvision(args);
+  const AbiStartArgs abi_args(args);
+  sluice_provision_task task{};
+  task.struct_size = sizeof(task);
+  CallFrame frame(raw_.handle());
+  SLUICE_RETURN_IF_ERROR(
+      FinishControl(&frame, "provision begin", table->begin(raw_.state(), abi_args.get(), &task)));
+  if (std::memchr(task.id, 0, sizeof(task.id)) == nullptr) {
+    return Broke("a provisioning task whose id does not end in NUL");
+  }
+  std::string id(task.id);
+  if (!IsUtf8(id)) return Broke("a provisioning task whose id is not UTF-8");
+  return id;
+}
+
+Result<ProvisionReport> Instance::PollProvision(const StartArgs& args, const std::string& task) {
+  const sluice_provision_v1* table = ProvisionTable();
+  if (table == nullptr || !SLUICE_HAS(table, sluice_provision_v1, poll) || table->poll == nullptr) {
+    return SinkInstance::PollProvision(args, task);
+  }
+  const AbiStartArgs abi_args(args);
+  sluice_provision_report report{};
+  report.struct_size = sizeof(report);
+  CallFrame frame(raw_.handle());
+  SLUICE_RETURN_IF_ERROR(FinishControl(
+      &frame, "provision poll", table->poll(raw_.state(), abi_args.get(), ToText(task), &report)));
+  return ProvisionReportFromAbi(report);
+}
+
+bool Instance::can_reset() {
+  const sluice_provision_v1* table = ProvisionTable();
+  return table != nullptr && SLUICE_HAS(table, sluice_provision_v1, reset) &&
+         table->reset != nullptr;
+}
+
+Status Instance::Reset(const StartArgs& args) {
+  if (!can_reset()) return SinkInstance::Reset(args);
+  const AbiStartArgs abi_args(args);
+  CallFrame frame(raw_.handle());
+  return FinishControl(&frame, "provision reset",
+                       ProvisionTable()->reset(raw_.state(), abi_args.get()));
 }
 
 Result<StartResult> Instance::Start(const StartArgs& args) {

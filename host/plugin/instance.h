@@ -6,6 +6,8 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "plugin/batch_view.h"
@@ -20,6 +22,10 @@ class Instance final : public SinkInstance {
   Instance(RawInstance raw, const PluginIdentity& identity);
   ~Instance() override;
 
+  Result<std::string> BeginProvision(const StartArgs& args) override;
+  Result<ProvisionReport> PollProvision(const StartArgs& args, const std::string& task) override;
+  bool can_reset() override;
+  Status Reset(const StartArgs& args) override;
   Result<StartResult> Start(const StartArgs& args) override;
   bool can_resume() const override { return raw_.table()->resume != nullptr; }
   Result<SinkPosition> Resume() override;
@@ -31,6 +37,8 @@ class Instance final : public SinkInstance {
   void Abandon() override;
 
  private:
+  // The plugin's table, asked for once; null where it has none.
+  const sluice_provision_v1* ProvisionTable();
   std::shared_ptr<BatchView> TakeView();
   void GiveBack(std::shared_ptr<BatchView> view);
 
@@ -41,12 +49,15 @@ class Instance final : public SinkInstance {
 
   uint64_t max_part_bytes_ = 0;  // set by Start
   bool ended_ = false;           // control thread
+  // Control thread: nothing before it was asked for.
+  std::optional<const sluice_provision_v1*> provision_;
 
   std::mutex mutex_;  // guards what follows
   std::vector<std::shared_ptr<BatchView>> idle_views_;
 };
 
-// Reads a position that a plugin has filled in. kFatal where it makes no sense.
+// Read what a plugin has filled in. kFatal where it makes no sense.
+Result<ProvisionReport> ProvisionReportFromAbi(const sluice_provision_report& report);
 Result<SinkPosition> PositionFromAbi(const sluice_position& position);
 
 }  // namespace sluice

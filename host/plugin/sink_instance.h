@@ -52,6 +52,15 @@ struct SinkPosition {
   Digest digest;
 };
 
+// What a provisioning task has come to.
+struct ProvisionReport {
+  enum class State { kUnknown, kRunning, kDone, kFailed };
+  State state = State::kUnknown;
+  Status error;          // kFailed: why
+  bool by_user = false;  // kFailed: settings, rights, names; else the external system
+  std::string text;      // kRunning: how far it is, or empty
+};
+
 // Numbers are the ABI's.
 enum class AttachReason : int32_t {
   kResumed = 1,
@@ -106,6 +115,25 @@ class InstanceListener {
 class SinkInstance {
  public:
   virtual ~SinkInstance() = default;
+
+  // --- before Start ----------------------------------------------------------------------------
+  // Begins what the external system must have. The id of a task to be watched; empty: all is there.
+  // kUnsupported: Start makes what it needs. `args.deadline`: left for this call, as of the others.
+  virtual Result<std::string> BeginProvision(const StartArgs& /*args*/) {
+    return Error(StatusCode::kUnsupported, "the plugin provisions in start");
+  }
+  // `task`: of BeginProvision, of this instance or of one of an earlier process. kRetry: it cannot
+  // be asked now.
+  virtual Result<ProvisionReport> PollProvision(const StartArgs& /*args*/,
+                                                const std::string& /*task*/) {
+    return Error(StatusCode::kUnsupported, "the plugin provisions in start");
+  }
+  virtual bool can_reset() { return false; }
+  // Removes what the sink holds, its position included; older epochs are fenced from then on.
+  // kUnsupported: the plugin does not know how.
+  virtual Status Reset(const StartArgs& /*args*/) {
+    return {StatusCode::kUnsupported, "the plugin cannot make its sink empty"};
+  }
 
   // Errors carry the plugin's own text (given through `fail`), prefixed by nothing.
   virtual Result<StartResult> Start(const StartArgs& args) = 0;

@@ -220,10 +220,23 @@ static void Provision(void) {
   FIELD(sluice_plan, reserved);
   FIELD(sluice_plan, context);
   FIELD(sluice_plan, write);
+  STRUCT(sluice_provision_task);
+  FIELD(sluice_provision_task, struct_size);
+  FIELD(sluice_provision_task, reserved);
+  FIELD(sluice_provision_task, id);
+  STRUCT(sluice_provision_report);
+  FIELD(sluice_provision_report, struct_size);
+  FIELD(sluice_provision_report, state);
+  FIELD(sluice_provision_report, code);
+  FIELD(sluice_provision_report, cause);
+  FIELD(sluice_provision_report, text);
   STRUCT(sluice_provision_v1);
   FIELD(sluice_provision_v1, struct_size);
   FIELD(sluice_provision_v1, reserved);
   FIELD(sluice_provision_v1, plan);
+  FIELD(sluice_provision_v1, begin);
+  FIELD(sluice_provision_v1, poll);
+  FIELD(sluice_provision_v1, reset);
 }
 
 static void Metrics(void) {

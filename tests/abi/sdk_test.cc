@@ -127,6 +127,11 @@ class Throwing {
     throw std::runtime_error("in readback");
   }
   Status PlanProvision(const StartArgs&, std::string*) { throw std::runtime_error("in plan"); }
+  Status BeginProvision(const StartArgs&, std::string*) { throw std::runtime_error("in begin"); }
+  Status PollProvision(const StartArgs&, std::string_view, ProvisionReport*) {
+    throw std::runtime_error("in poll");
+  }
+  Status Reset(const StartArgs&) { throw std::runtime_error("in reset"); }
 };
 
 TEST(PluginSdk, ExceptionsOfEveryFunctionBecomeFatalWithTheirText) {
@@ -156,6 +161,14 @@ TEST(PluginSdk, ExceptionsOfEveryFunctionBecomeFatalWithTheirText) {
       instance->get_extension(state, SLUICE_EXT_PROVISION_V1));
   EXPECT_EQ(provision->plan(state, nullptr, nullptr), SLUICE_FATAL);
   EXPECT_EQ(host.text, "exception in provision plan: in plan");
+  sluice_provision_task task{};
+  EXPECT_EQ(provision->begin(state, nullptr, &task), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in provision begin: in begin");
+  sluice_provision_report report{};
+  EXPECT_EQ(provision->poll(state, nullptr, Text("1"), &report), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in provision poll: in poll");
+  EXPECT_EQ(provision->reset(state, nullptr), SLUICE_FATAL);
+  EXPECT_EQ(host.text, "exception in provision reset: in reset");
   for (const int32_t code : host.codes) EXPECT_EQ(code, SLUICE_FATAL);
   instance->destroy(state);
 }
@@ -192,6 +205,9 @@ TEST(PluginSdk, PlanGoesToTheHostOnlyWhereItWasMade) {
   args.deadline_nanos = 1;
   EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_OK);
   EXPECT_THAT(written, ElementsAre("CREATE"));
+  EXPECT_EQ(provision->begin, nullptr) << "the class has no such method";
+  EXPECT_EQ(provision->poll, nullptr);
+  EXPECT_EQ(provision->reset, nullptr);
   // A host whose struct ends before `write` has nothing that could be called.
   plan.struct_size = offsetof(sluice_plan, write);
   EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_UNSUPPORTED);
@@ -200,6 +216,63 @@ TEST(PluginSdk, PlanGoesToTheHostOnlyWhereItWasMade) {
   args.settings = Text("");
   EXPECT_EQ(provision->plan(instance->state, &args, &plan), SLUICE_OK);
   EXPECT_EQ(written.size(), 1u) << "nothing to do needs no text";
+  instance->destroy(instance->state);
+}
+
+class Provisioned {
+ public:
+  Status Start(const StartArgs&, StartResult*) { return Status::Ok(); }
+  Status Deliver(const Batch&) { return Status::Ok(); }
+  Status BeginProvision(const StartArgs& args, std::string* task) {
+    *task = args.settings();
+    return Status::Ok();
+  }
+  Status PollProvision(const StartArgs&, std::string_view task, ProvisionReport* report) {
+    if (task == "runs") report->SetRunning("half way");
+    if (task == "done") report->SetDone();
+    if (task == "fails") report->SetFailed(SLUICE_CAUSE_USER, Status::Invalid("no such group"));
+    return task == "away" ? Status::Retry("no answer") : Status::Ok();
+  }
+  Status Reset(const StartArgs&) { return Status::Fenced("a newer epoch"); }
+};
+
+TEST(PluginSdk, ATaskIsBegunAndWatched) {
+  FakeHost host;
+  const sluice_instance* instance = Create<Provisioned>(&host);
+  const auto* provision = static_cast<const sluice_provision_v1*>(
+      instance->get_extension(instance->state, SLUICE_EXT_PROVISION_V1));
+  ASSERT_NE(provision, nullptr);
+  EXPECT_EQ(provision->plan, nullptr) << "the class has no such method";
+  sluice_start_args args{};
+  sluice_provision_task task{};
+  const std::string longest(63, 'i');
+  args.settings = Text(longest);
+  EXPECT_EQ(provision->begin(instance->state, &args, &task), SLUICE_OK);
+  EXPECT_EQ(std::string(task.id), longest);
+  const std::string too_long = longest + "i";
+  args.settings = Text(too_long);
+  EXPECT_EQ(provision->begin(instance->state, &args, &task), SLUICE_FATAL);
+  EXPECT_THAT(host.text, HasSubstr("more than 63 bytes"));
+
+  sluice_provision_report report{};
+  const auto poll = [&](std::string_view id) {
+    return provision->poll(instance->state, &args, Text(id), &report);
+  };
+  EXPECT_EQ(poll("runs"), SLUICE_OK);
+  EXPECT_EQ(report.state, SLUICE_PROVISION_RUNNING);
+  EXPECT_EQ(View(report.text), "half way");
+  EXPECT_EQ(poll("done"), SLUICE_OK);
+  EXPECT_EQ(report.state, SLUICE_PROVISION_DONE);
+  EXPECT_EQ(poll("fails"), SLUICE_OK);
+  EXPECT_EQ(report.state, SLUICE_PROVISION_FAILED);
+  EXPECT_EQ(report.code, SLUICE_INVALID);
+  EXPECT_EQ(report.cause, SLUICE_CAUSE_USER);
+  EXPECT_EQ(View(report.text), "no such group");
+  EXPECT_EQ(poll("never begun"), SLUICE_OK);
+  EXPECT_EQ(report.state, SLUICE_PROVISION_UNKNOWN);
+  EXPECT_EQ(poll("away"), SLUICE_RETRY);
+  EXPECT_EQ(host.text, "no answer");
+  EXPECT_EQ(provision->reset(instance->state, &args), SLUICE_FENCED);
   instance->destroy(instance->state);
 }
 

@@ -38,8 +38,8 @@
  *              is free to do either. So nothing of a thread may be carried from start to deliver: no
  *              thread-local variable, no lock that is still held, no handle that knows its thread.
  *              Calls of two instances may overlap, those of one library too.
- *  Order       entry, create, get_extension*, start, resume*, attach, deliver*, drain, destroy. resume and
- *              attach come between two delivers again: before a height is delivered once more, and when the
+ *  Order       entry, create, get_extension*, provisioning*, start, resume*, attach, deliver*, drain, destroy.
+ *              resume and attach come between two delivers again: before a height is delivered once more, and when the
  *              base changes. destroy may follow any of them.
  */
 #ifndef SLUICE_PLUGIN_H_
@@ -470,9 +470,16 @@ typedef struct sluice_snapshot_v1 {
 } sluice_snapshot_v1;
 
 /* ------------------------------------------------------------------------------------------------ */
-/* Extension sluice.provision/1: what the external system must have before a sink can start.          */
-/* On an instance that was created and never started. The table grows at its end: a reader uses what  */
-/* lies within struct_size.                                                                           */
+/* Extension sluice.provision/1: what the external system must have before a sink can start, and how  */
+/* a sink is made empty.                                                                              */
+/* On an instance that was created and never started; start may follow on the same one. The table     */
+/* grows at its end: a reader uses what lies within struct_size. Each function is optional; begin and */
+/* poll come together. A plugin without them makes in start what it needs.                            */
+/*                                                                                                    */
+/* begin starts a task that goes on in the external system, and poll watches it, so that no call      */
+/* takes minutes. The host keeps the task's id over crashes and asks again where it was left; but it  */
+/* may be killed between begin's return and keeping the id, so begin is keyed by stream and sink: it  */
+/* looks first, and gives the id of a task that is under way already instead of starting a second.    */
 
 #define SLUICE_EXT_PROVISION_V1 "sluice.provision/1"
 
@@ -485,6 +492,32 @@ typedef struct sluice_plan {
   void (*write)(void* context, sluice_text text);
 } sluice_plan;
 
+/* Where begin says what it has started. */
+typedef struct sluice_provision_task {
+  uint32_t struct_size; /* set by the host */
+  uint32_t reserved;
+  char id[64]; /* UTF-8, NUL-terminated; at most 63 bytes. Empty: all is there already */
+} sluice_provision_task;
+
+/* What a task has come to, as int32_t. */
+#define SLUICE_PROVISION_UNKNOWN 0 /* there is no such task; the host begins anew, after a while */
+#define SLUICE_PROVISION_RUNNING 1
+#define SLUICE_PROVISION_DONE 2
+#define SLUICE_PROVISION_FAILED 3
+
+/* Whose fault it is, as int32_t. */
+#define SLUICE_CAUSE_SYSTEM 1 /* the external system's: it may do better later */
+#define SLUICE_CAUSE_USER 2   /* the operator's: settings, rights, names */
+
+typedef struct sluice_provision_report {
+  uint32_t struct_size; /* set by the host */
+  int32_t state; /* SLUICE_PROVISION_… */
+  int32_t code;  /* FAILED: SLUICE_RETRY, SLUICE_FATAL, … */
+  int32_t cause; /* FAILED: SLUICE_CAUSE_… */
+  sluice_text text; /* FAILED: why; RUNNING: how far it is, or empty. Borrowed until the next call of
+                       this instance */
+} sluice_provision_report;
+
 typedef struct sluice_provision_v1 {
   uint32_t struct_size;
   uint32_t reserved;
@@ -494,6 +527,19 @@ typedef struct sluice_provision_v1 {
    * external system cannot be reached. The epoch in args is 0. A plan without text: there is nothing
    * to do. [control & created] */
   int32_t (*plan)(void* state, const sluice_start_args* args, const sluice_plan* plan);
+  /* Begins what start would otherwise have to wait for, and returns soon. UNSUPPORTED: with these
+   * settings there is nothing to begin, start makes what it needs. [control & created] */
+  int32_t (*begin)(void* state, const sluice_start_args* args, sluice_provision_task* task);
+  /* Where the task of that id is, asked of the external system; begun by this instance or by one of
+   * an earlier process. RETRY: it cannot be asked now, and is asked again. [control & created] */
+  int32_t (*poll)(void* state, const sluice_start_args* args, sluice_text task,
+                  sluice_provision_report* report);
+  /* Removes what the sink holds of this stream for this sink, its position included, and durably
+   * raises the epoch in the external system, before it removes anything: FENCED, and nothing is
+   * removed, where a newer epoch, another stream or another sink is there. resume answers EMPTY
+   * afterwards. What was provisioned stays. May come again after a crash in the midst of it.
+   * [control & created] */
+  int32_t (*reset)(void* state, const sluice_start_args* args);
 } sluice_provision_v1;
 
 /* ------------------------------------------------------------------------------------------------ */

@@ -26,6 +26,9 @@
 //     Status OpenReadback(const ReadbackArgs& args, ReadbackInfo* info,
 //                         std::unique_ptr<ReadbackCursor>* cursor)   (sluice.readback/1)
 //     Status PlanProvision(const StartArgs& args, std::string* plan) (sluice.provision/1)
+//     Status BeginProvision(const StartArgs& args, std::string* task),        (both of these)
+//            PollProvision(const StartArgs& args, std::string_view task, ProvisionReport* report)
+//     Status Reset(const StartArgs& args)
 //     Status BeginSnapshot(const SnapshotArgs& args),                (sluice.snapshot/1: all three)
 //            TakeSnapshotPart(const SnapshotPart& part), EndSnapshot()
 //     const void* GetExtension(std::string_view id)                  (any other extension)
@@ -281,6 +284,38 @@ class SnapshotPart {
   const sluice_snapshot_part* raw_;
 };
 
+// What PollProvision says of a task; as it is made: there is no such task.
+class ProvisionReport {
+ public:
+  // `text`: how far it is, for people.
+  void SetRunning(std::string text = {}) { Set(SLUICE_PROVISION_RUNNING, {}, std::move(text)); }
+  void SetDone() { Set(SLUICE_PROVISION_DONE, {}, {}); }
+  // `cause`: SLUICE_CAUSE_SYSTEM or SLUICE_CAUSE_USER. `why` is not OK.
+  void SetFailed(int32_t cause, const Status& why) {
+    Set(SLUICE_PROVISION_FAILED, why.code(), why.text());
+    cause_ = cause;
+  }
+  // The text lives as long as this object.
+  void FillIn(sluice_provision_report* raw) const {
+    raw->state = state_;
+    raw->code = code_;
+    raw->cause = cause_;
+    raw->text = Text(text_);
+  }
+
+ private:
+  void Set(int32_t state, int32_t code, std::string text) {
+    state_ = state;
+    code_ = code;
+    text_ = std::move(text);
+  }
+
+  int32_t state_ = SLUICE_PROVISION_UNKNOWN;
+  int32_t code_ = SLUICE_OK;
+  int32_t cause_ = SLUICE_CAUSE_SYSTEM;
+  std::string text_;
+};
+
 // Where the sink stands: fills the host's buffer.
 class Position {
  public:
@@ -498,6 +533,16 @@ concept HasPlanProvision = requires(T& t, const StartArgs& a, std::string* p) {
   { t.PlanProvision(a, p) } -> std::same_as<Status>;
 };
 template <typename T>
+concept HasProvision = requires(T& t, const StartArgs& a, std::string* i, std::string_view v,
+                                ProvisionReport* r) {
+  { t.BeginProvision(a, i) } -> std::same_as<Status>;
+  { t.PollProvision(a, v, r) } -> std::same_as<Status>;
+};
+template <typename T>
+concept HasReset = requires(T& t, const StartArgs& a) {
+  { t.Reset(a) } -> std::same_as<Status>;
+};
+template <typename T>
 concept HasSnapshot = requires(T& t, const SnapshotArgs& a, const SnapshotPart& p) {
   { t.BeginSnapshot(a) } -> std::same_as<Status>;
   { t.TakeSnapshotPart(p) } -> std::same_as<Status>;
@@ -626,7 +671,7 @@ class Adapter {
       if constexpr (HasReadback<T>) {
         if (std::string_view(id) == SLUICE_EXT_READBACK_V1) found = &kReadback;
       }
-      if constexpr (HasPlanProvision<T>) {
+      if constexpr (HasPlanProvision<T> || HasProvision<T> || HasReset<T>) {
         if (std::string_view(id) == SLUICE_EXT_PROVISION_V1) found = &kProvision;
       }
       if constexpr (HasSnapshot<T>) {
@@ -693,6 +738,61 @@ class Adapter {
       return Status::Unsupported("this plugin has nothing to provision");
     }
   }
+  static int32_t ProvisionBegin(void* state, const sluice_start_args* args,
+                                sluice_provision_task* task) {
+    Adapter* self = From(state);
+    return Guard(self->host_, "provision begin", [&] {
+      std::string id;
+      Status status = BeginProvision(self->object_.get(), StartArgs(args), &id);
+      if (!status.ok()) return status;
+      if (id.size() >= sizeof(task->id)) {
+        return Status::Fatal("a provisioning task's id has more than 63 bytes: " + id);
+      }
+      std::memcpy(task->id, id.c_str(), id.size() + 1);
+      return status;
+    });
+  }
+  static Status BeginProvision(T* object, const StartArgs& args, std::string* task) {
+    if constexpr (HasProvision<T>) {
+      return object->BeginProvision(args, task);
+    } else {
+      (void)object, (void)args, (void)task;
+      return Status::Unsupported("this plugin provisions in start");
+    }
+  }
+  static int32_t ProvisionPoll(void* state, const sluice_start_args* args, sluice_text task,
+                               sluice_provision_report* report) {
+    Adapter* self = From(state);
+    return Guard(self->host_, "provision poll", [&] {
+      self->report_ = ProvisionReport();
+      Status status =
+          PollProvision(self->object_.get(), StartArgs(args), View(task), &self->report_);
+      if (status.ok()) self->report_.FillIn(report);
+      return status;
+    });
+  }
+  static Status PollProvision(T* object, const StartArgs& args, std::string_view task,
+                              ProvisionReport* report) {
+    if constexpr (HasProvision<T>) {
+      return object->PollProvision(args, task, report);
+    } else {
+      (void)object, (void)args, (void)task, (void)report;
+      return Status::Unsupported("this plugin provisions in start");
+    }
+  }
+  static int32_t ProvisionReset(void* state, const sluice_start_args* args) {
+    Adapter* self = From(state);
+    return Guard(self->host_, "provision reset",
+                 [&] { return Reset(self->object_.get(), StartArgs(args)); });
+  }
+  static Status Reset(T* object, const StartArgs& args) {
+    if constexpr (HasReset<T>) {
+      return object->Reset(args);
+    } else {
+      (void)object, (void)args;
+      return Status::Unsupported("this plugin cannot make its sink empty");
+    }
+  }
 
   static int32_t SnapshotBegin(void* state, const sluice_snapshot_args* args) {
     return TakeSnapshot(state, "snapshot begin",
@@ -729,14 +829,19 @@ class Adapter {
 
   static constexpr sluice_readback_v1 kReadback = {sizeof(sluice_readback_v1), 0, &ReadbackOpen,
                                                    &ReadbackNext, &ReadbackClose};
-  static constexpr sluice_provision_v1 kProvision = {sizeof(sluice_provision_v1), 0,
-                                                     &ProvisionPlan};
+  static constexpr sluice_provision_v1 kProvision = {sizeof(sluice_provision_v1),
+                                                     0,
+                                                     HasPlanProvision<T> ? &ProvisionPlan : nullptr,
+                                                     HasProvision<T> ? &ProvisionBegin : nullptr,
+                                                     HasProvision<T> ? &ProvisionPoll : nullptr,
+                                                     HasReset<T> ? &ProvisionReset : nullptr};
   static constexpr sluice_snapshot_v1 kSnapshot = {sizeof(sluice_snapshot_v1), 0, &SnapshotBegin,
                                                    &SnapshotTakePart, &SnapshotEnd};
 
   sluice_instance table_{};
   const Host host_;
   const std::unique_ptr<T> object_;
+  ProvisionReport report_;  // the last one: its text is the host's to read until the next call
 };
 
 template <typename T>

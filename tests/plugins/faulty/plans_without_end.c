@@ -18,7 +18,7 @@ static int32_t Plan(void* state, const sluice_start_args* args, const sluice_pla
 }
 
 static const void* Extension(void* state, const char* id) {
-  static const sluice_provision_v1 table = {sizeof table, 0, Plan};
+  static const sluice_provision_v1 table = {.struct_size = sizeof table, .plan = Plan};
   (void)state;
   return strcmp(id, SLUICE_EXT_PROVISION_V1) == 0 ? &table : NULL;
 }
