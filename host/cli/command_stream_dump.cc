@@ -20,6 +20,7 @@ using sluice_file::ClosingLine;
 using sluice_file::Entry;
 using sluice_file::EntryKind;
 using sluice_file::Fault;
+using sluice_file::SnapshotLine;
 using sluice_file::StreamReader;
 
 // Writes entries as the file sink's jsonl format has them, whichever format they come from.
@@ -35,6 +36,8 @@ class Dumper {
       out_.clear();
       if (entry.kind == EntryKind::kHeight) {
         SLUICE_RETURN_IF_ERROR(AddHeight(entry));
+      } else if (IsSnapshot(entry.kind)) {
+        if (entry.height >= from_) AddSnapshot(entry);
       } else {
         AddBase(entry);
       }
@@ -48,7 +51,18 @@ class Dumper {
   // Said only where reading begins, or heights were skipped: between files it is nothing new.
   void AddBase(const Entry& entry) {
     if (entry.height == last_height_ || entry.height + 1 < from_ || entry.height == to_) return;
-    Close(entry, 0, true);
+    Close(entry, 0, true, SnapshotLine::kNone);
+  }
+
+  void AddSnapshot(const Entry& entry) {
+    if (entry.kind == EntryKind::kSnapshotBegin) Close(entry, 0, false, SnapshotLine::kBegin);
+    for (const sluice_file::ChangeView& row : entry.rows) {
+      sluice_file::AppendRowLine(reader_->stream(), entry.height, row.store, row.key, row.value,
+                                 &out_);
+    }
+    if (entry.kind == EntryKind::kSnapshotEnd) {
+      Close(entry, entry.snapshot.rows, false, SnapshotLine::kEnd);
+    }
   }
 
   Status AddHeight(const Entry& entry) {
@@ -64,11 +78,11 @@ class Dumper {
     for (const sluice_file::ChangeView& change : *changes) {
       sluice_file::AppendChangeLine(reader_->stream(), entry.height, change, &out_);
     }
-    Close(entry, changes->size(), false);
+    Close(entry, changes->size(), false, SnapshotLine::kNone);
     return Status::Ok();
   }
 
-  void Close(const Entry& entry, uint64_t changes, bool is_base) {
+  void Close(const Entry& entry, uint64_t changes, bool is_base, SnapshotLine snapshot) {
     ClosingLine closing;
     closing.stream = reader_->stream();
     closing.height = entry.height;
@@ -77,6 +91,7 @@ class Dumper {
     closing.digest = entry.digest;
     closing.filtered = entry.filtered;
     closing.is_base = is_base;
+    closing.snapshot = snapshot;
     sluice_file::AppendClosingLine(closing, &out_);
   }
 

@@ -28,6 +28,8 @@ class Checker {
       check_->bytes += entry.size;
       if (entry.kind == EntryKind::kHeight) {
         Height(entry);
+      } else if (IsSnapshot(entry.kind)) {
+        if (entry.kind == EntryKind::kSnapshotEnd) Snapshot(entry);
       } else {
         Base(entry);
       }
@@ -50,8 +52,14 @@ class Checker {
     if (!wrong.empty()) Damaged(entry, wrong);
   }
 
+  void Snapshot(const Entry& entry) {
+    check_->snapshot_height = check_->first = check_->last = entry.height;
+    check_->snapshot_rows = entry.snapshot.rows;
+    check_->digest = ToHostDigest(entry.digest);
+  }
+
   void Height(const Entry& entry) {
-    if (check_->frames == 0) check_->first = entry.height;
+    if (check_->frames == 0 && check_->snapshot_height == 0) check_->first = entry.height;
     ++check_->frames;
     check_->last = entry.height;
     check_->digest = ToHostDigest(entry.digest);

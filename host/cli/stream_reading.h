@@ -27,6 +27,8 @@ struct StreamCheck {
   uint64_t bytes = 0;   // stored, whole ones
   uint64_t torn_bytes = 0;
   Digest digest;
+  uint64_t snapshot_height = 0;  // the stream goes on behind a snapshot; 0: it does not
+  uint64_t snapshot_rows = 0;
   // Whether digests were computed again from the bytes: not for filtered streams, nor for jsonl,
   // which do not hold the bytes that the digest is over.
   bool digest_checked = false;

@@ -18,7 +18,7 @@ class AbiStartArgs {
   explicit AbiStartArgs(const StartArgs& args) {
     for (const std::string& store : args.filter.stores) stores_.push_back(ToText(store));
     for (const std::string& prefix : args.filter.key_prefixes) {
-      prefixes_.push_back({reinterpret_cast<const uint8_t*>(prefix.data()), prefix.size()});
+      prefixes_.push_back(ToBytes(prefix));
     }
     args_.struct_size = sizeof(args_);
     args_.settings = ToText(args.settings_json);

@@ -10,10 +10,6 @@
 namespace sluice {
 namespace {
 
-sluice_bytes ToBytes(std::string_view view) {
-  return {reinterpret_cast<const uint8_t*>(view.data()), view.size()};
-}
-
 sluice_digest ToAbi(const Digest& digest) {
   sluice_digest out;
   std::memcpy(out.bytes, digest.bytes.data(), sizeof(out.bytes));

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "plugin/abi_start_args.h"
+#include "plugin/abi_text.h"
 #include "plugin/call_frame.h"
 
 namespace sluice {
@@ -24,6 +25,15 @@ uint64_t ToNanos(Duration duration) {
 
 tl::unexpected<Status> Broke(std::string text) {
   return Error(StatusCode::kFatal, "the plugin broke the ABI: " + std::move(text));
+}
+
+// The plugin's table, where it has all that version 1 has.
+const sluice_snapshot_v1* FindSnapshot(const RawInstance& raw) {
+  const auto* table =
+      static_cast<const sluice_snapshot_v1*>(raw.GetExtension(SLUICE_EXT_SNAPSHOT_V1));
+  const bool whole = table != nullptr && SLUICE_HAS(table, sluice_snapshot_v1, end) &&
+                     table->begin != nullptr && table->part != nullptr && table->end != nullptr;
+  return whole ? table : nullptr;
 }
 
 // The end of a call that can only succeed or fail.
@@ -93,7 +103,10 @@ Result<ProvisionReport> ProvisionReportFromAbi(const sluice_provision_report& re
 }
 
 Instance::Instance(RawInstance raw, const PluginIdentity& identity)
-    : raw_(raw), highest_level_(identity.highest_level), capabilities_(identity.capabilities) {}
+    : raw_(raw),
+      highest_level_(identity.highest_level),
+      capabilities_(identity.capabilities),
+      snapshot_(FindSnapshot(raw)) {}
 
 Instance::~Instance() {
   SLUICE_CHECK(ended_, "an instance is destroyed before it is freed; an abandoned one is leaked");
@@ -197,6 +210,42 @@ Status Instance::Attach(const Base& base, AttachReason reason, Epoch epoch) {
   std::memcpy(args.digest.bytes, base.digest.bytes.data(), sizeof(args.digest.bytes));
   CallFrame frame(raw_.handle());
   return FinishControl(&frame, "attach", raw_.table()->attach(raw_.state(), &args));
+}
+
+Status Instance::BeginSnapshot(const SnapshotArgs& args) {
+  SLUICE_CHECK(can_take_snapshot(), "a snapshot is given only where the plugin takes one");
+  sluice_snapshot_args abi_args{};
+  abi_args.struct_size = sizeof(abi_args);
+  abi_args.flags = args.filtered ? SLUICE_BATCH_FILTERED : 0;
+  abi_args.epoch = args.epoch.value();
+  abi_args.height = args.base.height.value();
+  std::memcpy(abi_args.digest.bytes, args.base.digest.bytes.data(), sizeof(abi_args.digest.bytes));
+  abi_args.time_unix_nanos = args.time_unix_nanos;
+  abi_args.rows_about = args.rows_about;
+  CallFrame frame(raw_.handle());
+  return FinishControl(&frame, "snapshot begin", snapshot_->begin(raw_.state(), &abi_args));
+}
+
+Status Instance::TakeSnapshotPart(uint64_t part, std::span<const SnapshotRow> rows) {
+  SLUICE_CHECK(can_take_snapshot(), "a snapshot is given only where the plugin takes one");
+  rows_.clear();
+  for (const SnapshotRow& row : rows) {
+    rows_.push_back({ToText(row.store), ToBytes(row.key), ToBytes(row.value)});
+  }
+  sluice_snapshot_part abi_part{};
+  abi_part.struct_size = sizeof(abi_part);
+  abi_part.part = part;
+  abi_part.rows = rows_.data();
+  abi_part.row_count = rows_.size();
+  abi_part.row_stride = sizeof(sluice_row);
+  CallFrame frame(raw_.handle());
+  return FinishControl(&frame, "snapshot part", snapshot_->part(raw_.state(), &abi_part));
+}
+
+Status Instance::EndSnapshot() {
+  SLUICE_CHECK(can_take_snapshot(), "a snapshot is given only where the plugin takes one");
+  CallFrame frame(raw_.handle());
+  return FinishControl(&frame, "snapshot end", snapshot_->end(raw_.state()));
 }
 
 Status Instance::Deliver(const Delivery& delivery) {

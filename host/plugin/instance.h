@@ -30,6 +30,10 @@ class Instance final : public SinkInstance {
   bool can_resume() const override { return raw_.table()->resume != nullptr; }
   Result<SinkPosition> Resume() override;
   Status Attach(const Base& base, AttachReason reason, Epoch epoch) override;
+  bool can_take_snapshot() const override { return snapshot_ != nullptr; }
+  Status BeginSnapshot(const SnapshotArgs& args) override;
+  Status TakeSnapshotPart(uint64_t part, std::span<const SnapshotRow> rows) override;
+  Status EndSnapshot() override;
   Status Deliver(const Delivery& delivery) override;
   void Cancel() override;
   Status Drain(Duration deadline) override;
@@ -46,9 +50,11 @@ class Instance final : public SinkInstance {
   RawInstance raw_;
   const AckLevel highest_level_;
   const uint64_t capabilities_;
+  const sluice_snapshot_v1* const snapshot_;  // null: the plugin has no such extension
 
-  uint64_t max_part_bytes_ = 0;  // set by Start
-  bool ended_ = false;           // control thread
+  std::vector<sluice_row> rows_;  // control thread; kept for its memory
+  uint64_t max_part_bytes_ = 0;   // set by Start
+  bool ended_ = false;            // control thread
   // Control thread: nothing before it was asked for.
   std::optional<const sluice_provision_v1*> provision_;
 

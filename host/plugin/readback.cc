@@ -115,6 +115,10 @@ class ReadbackCursor final : public Readback {
     *item = {};
     if (abi_item.kind == SLUICE_READBACK_END) return false;
     if (abi_item.kind == SLUICE_READBACK_ROW) {
+      item->is_row = true;
+      item->height = Height(abi_item.height);
+      item->digest = ToDigest(abi_item.digest);
+      item->digest_known = (abi_item.flags & SLUICE_READBACK_NO_DIGEST) == 0;
       item->store = ToView(abi_item.store);
       item->key = ToView(abi_item.key);
       item->value = ToView(abi_item.value);

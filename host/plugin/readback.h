@@ -35,8 +35,10 @@ struct ReadbackInfo {
   SinkPosition position;
 };
 
-// One height with its changes (kChanges), or one row of state (kState).
+// One height with its changes (kChanges), or one row: of the state (kState), or of the snapshot
+// that the heights go on behind (kChanges), then with its height and digest.
 struct ReadbackItem {
+  bool is_row = false;
   Height height;
   Digest digest;
   bool digest_known = true;

@@ -14,7 +14,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -73,6 +75,20 @@ enum class AttachReason : int32_t {
 struct Base {
   Height height;  // height + 1 is delivered next
   Digest digest;
+};
+
+// A copy of the present state, as of `base`, that replaces what the sink holds.
+struct SnapshotArgs {
+  Base base;
+  Epoch epoch;
+  bool filtered = false;        // the sink's filter leaves rows out
+  int64_t time_unix_nanos = 0;  // when the copy began
+  uint64_t rows_about = 0;      // 0: not known
+};
+
+// Views are the caller's.
+struct SnapshotRow {
+  std::string_view store, key, value;
 };
 
 struct Delivery {
@@ -144,6 +160,15 @@ class SinkInstance {
   // OK also where the plugin has no `attach`.
   virtual Status Attach(const Base& base, AttachReason reason, Epoch epoch) = 0;
 
+  // sluice.snapshot/1. Between Resume and Attach: begin, parts numbered from 0, end. After anything
+  // but OK the instance is to be destroyed. Only where can_take_snapshot().
+  virtual bool can_take_snapshot() const { return false; }
+  virtual Status BeginSnapshot(const SnapshotArgs&) { return NoSnapshot(); }
+  virtual Status TakeSnapshotPart(uint64_t /*part*/, std::span<const SnapshotRow>) {
+    return NoSnapshot();
+  }
+  virtual Status EndSnapshot() { return NoSnapshot(); }
+
   // The status' code is what deliver returned (kOk, kPending, kBusy, kRetry, kReject, kFatal, …);
   // its message is the plugin's text. Splits into parts where the instance asked for them; then kOk
   // and kPending are the last part's, any other code the first that was not taken. Heights are
@@ -161,6 +186,11 @@ class SinkInstance {
   // Afterwards no callback reaches the listener. The owner must then leak this object: the call is
   // still running in it.
   virtual void Abandon() {}
+
+ private:
+  static Status NoSnapshot() {
+    return Status(StatusCode::kUnsupported, "the plugin takes no snapshots");
+  }
 };
 
 }  // namespace sluice

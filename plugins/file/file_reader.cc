@@ -9,10 +9,11 @@ namespace sluice_file {
 
 Fault FileReader::Open(const std::filesystem::path& path, bool is_last,
                        std::unique_ptr<FileReader>* reader) {
-  if (FirstHeightOf(path) != 0 && path.extension() == ExtensionOf(Format::kSegments)) {
+  const std::optional<Format> format = FormatOf(path);
+  if (FirstHeightOf(path) != 0 && format == Format::kSegments) {
     return SegmentReader::Open(path, is_last, reader);
   }
-  if (FirstHeightOf(path) != 0 && path.extension() == ExtensionOf(Format::kJsonl)) {
+  if (FirstHeightOf(path) != 0 && format == Format::kJsonl) {
     return JsonlReader::Open(path, is_last, reader);
   }
   return {FaultKind::kInvalid, path.string() +

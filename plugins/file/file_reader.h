@@ -43,7 +43,21 @@ enum class EntryKind {
   kHeight,
   kBase,  // where the file starts: height + 1 comes next
   kGap,   // the same, after heights that were skipped
+  // A snapshot: the state after `height`, in place of all heights up to it.
+  kSnapshotBegin,
+  kSnapshotPart,  // some of its rows
+  kSnapshotEnd,
 };
+
+inline bool IsSnapshot(EntryKind kind) {
+  return kind == EntryKind::kSnapshotBegin || kind == EntryKind::kSnapshotPart ||
+         kind == EntryKind::kSnapshotEnd;
+}
+
+// Whether it is the first of its file. (A jsonl file that simply goes on has no such entry.)
+inline bool BeginsFile(EntryKind kind) {
+  return kind == EntryKind::kBase || kind == EntryKind::kGap || kind == EntryKind::kSnapshotBegin;
+}
 
 struct Entry {
   EntryKind kind = EntryKind::kHeight;
@@ -53,9 +67,11 @@ struct Entry {
   uint64_t height = 0;
   Digest previous_digest{};
   Digest digest{};
-  std::string_view canonical;       // segments: the canonical bytes, uncompressed
+  std::string_view canonical;       // segments: the canonical bytes of a height, uncompressed
   std::vector<ChangeView> changes;  // jsonl: the changes; segments: see DecodeChangeSet
+  std::vector<ChangeView> rows;     // kSnapshotPart
   SegmentLink link;                 // kBase and kGap in segments
+  SnapshotSummary snapshot;         // kSnapshotEnd: of all rows
   uint64_t offset = 0;              // in the file
   uint64_t size = 0;                // stored bytes
 };

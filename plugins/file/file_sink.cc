@@ -36,11 +36,13 @@ Status FileSink::Start(const StartArgs& args, StartResult* result) {
   if (fault.ok()) fault = CheckFence(args);
   if (!fault.ok()) return StatusOf(fault);
 
-  const LogFunction log = [host = host_](int32_t level, std::string_view text) {
-    host.Log(level, text);
-  };
   Recovered recovered;
-  fault = Recover({settings_.folder, settings_.format, stream_, sink_}, log, &recovered);
+  if (!foreign() && fence_.damage().empty()) fault = SettleFolder();
+  if (fault.ok()) {
+    fault = Recover(
+        {settings_.folder, settings_.format, stream_, sink_},
+        [this](int32_t level, std::string_view text) { Log(level, text); }, &recovered);
+  }
   if (!fault.ok()) return StatusOf(fault);
   if (found_stream_.empty()) found_stream_ = recovered.stream;
   if (!fence_.damage().empty() && recovered.has_position) {
@@ -55,13 +57,31 @@ Status FileSink::Start(const StartArgs& args, StartResult* result) {
                             std::to_string(epoch_) +
                             "; another node, or a restored one, writes here");
     }
-    fault = StreamWriter::Open(settings_, MakeHeightEncoder(settings_, stream_, sink_), log,
-                               std::move(recovered), &writer_);
-    if (!fault.ok()) return StatusOf(fault);
+    if (fault = Open(std::move(recovered)); !fault.ok()) return StatusOf(fault);
   }
   level_ = settings_.fsync ? SLUICE_LEVEL_DURABLE : SLUICE_LEVEL_RECEIVED;
   result->level = level_;
   return Status::Ok();
+}
+
+Fault FileSink::Open(Recovered recovered) {
+  const LogFunction log = [host = host_](int32_t level, std::string_view text) {
+    host.Log(level, text);
+  };
+  return StreamWriter::Open(settings_, MakeHeightEncoder(settings_, stream_, sink_), log,
+                            std::move(recovered), &writer_);
+}
+
+Fault FileSink::SettleFolder() {
+  bool done = false;
+  bool unfinished = false;
+  Fault fault = SettleSnapshot(settings_.folder, &done, &unfinished);
+  if (done) Log(SLUICE_LOG_INFO, settings_.folder.string() + ": a snapshot is put in its place");
+  if (unfinished) {
+    Log(SLUICE_LOG_WARN,
+        settings_.folder.string() + ": deleted a snapshot that was not finished; it begins anew");
+  }
+  return fault;
 }
 
 Fault FileSink::CheckFence(const StartArgs& args) {
@@ -87,6 +107,7 @@ Status FileSink::Resume(sluice::sdk::Position* position) {
                     FromDigest(at.digest));
     return Status::Ok();
   }
+  if (writer_ == nullptr) return Status::Fatal("asked after a snapshot that failed in its end");
   if (Fault fault = writer_->CheckLastEntry(); !fault.ok()) return StatusOf(fault);
   const Position& at = writer_->synced();
   if (!writer_->has_position() || at.height == 0) {
@@ -102,9 +123,6 @@ Status FileSink::Attach(const AttachArgs& args) {
     return Status::Invalid(settings_.folder.string() + " holds stream " + found_stream_ + ", not " +
                            stream_ + "; give the sink a path of its own");
   }
-  if (args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT) {
-    return Status::Unsupported("the file sink takes no snapshots");
-  }
   const Position base{args.epoch, args.height, ToDigest(args.digest)};
   const Position& at = writer_->synced();
   if (writer_->has_position() && base.height < at.height) {
@@ -117,8 +135,10 @@ Status FileSink::Attach(const AttachArgs& args) {
                            Height(at.height) + " is not the stream's");
   }
   const bool holds_base = writer_->has_position() && base.height == at.height;
-  if (args.reason == SLUICE_ATTACH_RESUMED && !holds_base) {
-    return Status::Invalid("resumed at " + Height(base.height) + ", which " +
+  const bool expects_base =
+      args.reason == SLUICE_ATTACH_RESUMED || args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT;
+  if (expects_base && !holds_base) {
+    return Status::Invalid("to go on behind " + Height(base.height) + ", which " +
                            settings_.folder.string() + " does not hold");
   }
   // The fence first: an older incarnation must be out before anything new is written.
@@ -129,6 +149,44 @@ Status FileSink::Attach(const AttachArgs& args) {
   in_flight_.clear();
   attached_ = true;
   return Status::Ok();
+}
+
+Status FileSink::BeginSnapshot(const sluice::sdk::SnapshotArgs& args) {
+  if (foreign()) {
+    return Status::Invalid(settings_.folder.string() + " holds stream " + found_stream_ + ", not " +
+                           stream_ + "; give the sink a path of its own");
+  }
+  if (attached_ || args.height == 0) {
+    return Status::Fatal("a snapshot is taken before attach, and of a height above 0");
+  }
+  // As in attach: an older incarnation must be out before anything new is written.
+  if (Fault fault = fence_.Raise(epoch_, stream_, sink_); !fault.ok()) return StatusOf(fault);
+  SnapshotStart start;
+  start.at = {epoch_, args.height, ToDigest(args.digest)};
+  start.filtered = (args.flags & SLUICE_BATCH_FILTERED) != 0;
+  start.time_unix_nanos = args.time_unix_nanos;
+  start.rows_about = args.rows_about;
+  snapshot_.reset();
+  snapshot_encoder_ = MakeHeightEncoder(settings_, stream_, sink_);
+  return StatusOf(SnapshotWriter::Begin(settings_, snapshot_encoder_.get(), start, &snapshot_));
+}
+
+Status FileSink::TakeSnapshotPart(const sluice::sdk::SnapshotPart& part) {
+  if (snapshot_ == nullptr) return Status::Fatal("a part of a snapshot that was not begun");
+  const Fault fault = snapshot_->Add(part);
+  if (!fault.ok()) snapshot_.reset();
+  return StatusOf(fault);
+}
+
+Status FileSink::EndSnapshot() {
+  if (snapshot_ == nullptr) return Status::Fatal("the end of a snapshot that was not begun");
+  // What the writer of before holds open is about to be deleted.
+  writer_.reset();
+  Recovered recovered;
+  Fault fault = snapshot_->End(&recovered);
+  snapshot_.reset();
+  if (fault.ok()) fault = Open(std::move(recovered));
+  return StatusOf(fault);
 }
 
 Status FileSink::CheckBatch(const Batch& batch) const {
@@ -217,7 +275,7 @@ Fault FileSink::DigestOf(uint64_t height, Digest* digest, bool* known) {
     old_height_ = entry.height;
     if (entry.height < height) continue;
     *digest = entry.digest;
-    *known = entry.height == height && entry.kind == EntryKind::kHeight;
+    *known = entry.height == height && (entry.kind == EntryKind::kHeight || IsSnapshot(entry.kind));
     return {};
   }
   Fault fault = old_heights_->fault();

@@ -5,6 +5,7 @@
 // clang-format off
 // start      takes the lock on FENCE, refuses an epoch not above the stored one, then recovers the files
 // attach     raises the epoch in FENCE durably; begins the stream at a base
+// snapshot   raises the epoch too; writes a file beside the others, which takes their place with its end
 // deliver    appends; heights that wait share one fdatasync, and one ack follows it
 // clang-format on
 //
@@ -20,6 +21,7 @@
 
 #include "file/fence.h"
 #include "file/settings.h"
+#include "file/snapshot_writer.h"
 #include "file/stream_reader.h"
 #include "file/stream_writer.h"
 
@@ -32,6 +34,9 @@ class FileSink {
   sluice::sdk::Status Start(const sluice::sdk::StartArgs& args, sluice::sdk::StartResult* result);
   sluice::sdk::Status Resume(sluice::sdk::Position* position);
   sluice::sdk::Status Attach(const sluice::sdk::AttachArgs& args);
+  sluice::sdk::Status BeginSnapshot(const sluice::sdk::SnapshotArgs& args);
+  sluice::sdk::Status TakeSnapshotPart(const sluice::sdk::SnapshotPart& part);
+  sluice::sdk::Status EndSnapshot();
   sluice::sdk::Status Deliver(const sluice::sdk::Batch& batch);
   sluice::sdk::Status Drain(std::chrono::nanoseconds deadline);
   sluice::sdk::Status OpenReadback(const sluice::sdk::ReadbackArgs& args,
@@ -44,6 +49,10 @@ class FileSink {
     uint64_t attempt;
   };
 
+  Fault Open(Recovered recovered);
+  // What a snapshot has left that was interrupted.
+  Fault SettleFolder();
+  void Log(int32_t level, std::string_view text) const { host_.Log(level, text); }
   Fault CheckFence(const sluice::sdk::StartArgs& args);
   bool foreign() const { return !found_stream_.empty() && found_stream_ != stream_; }
   sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
@@ -69,6 +78,8 @@ class FileSink {
   Recovered foreign_;         // where the folder is another stream's
   std::unique_ptr<StreamWriter> writer_;
   bool attached_ = false;
+  std::unique_ptr<HeightEncoder> snapshot_encoder_;
+  std::unique_ptr<SnapshotWriter> snapshot_;  // the copy under way
 
   // The delivery thread's.
   std::deque<InFlight> in_flight_;             // appended, not acked; ascending

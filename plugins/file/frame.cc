@@ -112,4 +112,18 @@ bool DecodeSegmentLink(std::string_view bytes, SegmentLink* link) {
   return true;
 }
 
+std::string EncodeSnapshotSummary(const SnapshotSummary& summary) {
+  std::string out;
+  AppendLittle<uint64_t>(summary.rows, &out);
+  AppendLittle<int64_t>(summary.time_unix_nanos, &out);
+  return out;
+}
+
+bool DecodeSnapshotSummary(std::string_view bytes, SnapshotSummary* summary) {
+  if (bytes.size() < 16) return false;  // longer: a later version added something
+  summary->rows = ReadLittle<uint64_t>(bytes, 0);
+  summary->time_unix_nanos = ReadLittle<int64_t>(bytes, 8);
+  return true;
+}
+
 }  // namespace sluice_file

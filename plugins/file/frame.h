@@ -13,7 +13,7 @@
 //
 // The first frame of a segment is a base or a gap: it says where the segment starts, and which file
 // stood before it, so that a segment can be read alone and a missing or shortened neighbour is
-// found at once.
+// found at once. Or it begins a snapshot, which is then all that the segment holds.
 //
 // Threading: pure functions.
 #pragma once
@@ -36,13 +36,14 @@ inline constexpr size_t kFrameFields = 84;  // kind … digest; the least that `
 inline constexpr size_t kFrameHead = kFramePrefix + kFrameFields;
 
 enum class FrameKind : uint8_t {
-  kChanges = 1,        // bytes: the canonical bytes of the height
-  kPart = 2,           // reserved: a piece of a height
-  kBase = 3,           // height, digest: the next frame is height + 1; bytes: SegmentLink
-  kGap = 4,            // like base, but heights before it were skipped by the operator's choice
-  kSnapshotBegin = 5,  // 5..7 reserved
-  kSnapshotPart = 6,
-  kSnapshotEnd = 7,
+  kChanges = 1,  // bytes: the canonical bytes of the height
+  kPart = 2,     // reserved: a piece of a height
+  kBase = 3,     // height, digest: the next frame is height + 1; bytes: SegmentLink
+  kGap = 4,      // like base, but heights before it were skipped by the operator's choice
+  kSnapshotBegin =
+      5,  // the state after `height` follows; bytes: SnapshotSummary, the rows as expected
+  kSnapshotPart = 6,  // bytes: rows, as a ChangeSet of sets
+  kSnapshotEnd = 7,   // bytes: SnapshotSummary
 };
 
 inline constexpr uint8_t kFrameFiltered = 1;   // bytes hold only what passed the sink's filter
@@ -71,6 +72,12 @@ struct SegmentLink {
   uint64_t previous_size = 0;          // in bytes
 };
 
+// The bytes of a frame that begins or ends a snapshot.
+struct SnapshotSummary {
+  uint64_t rows = 0;
+  int64_t time_unix_nanos = 0;  // when the copy began
+};
+
 void AppendSegmentHeader(const SegmentHeader& header, std::string* out);
 
 // The size of the header whose first kSegmentHeaderFixed bytes are given.
@@ -90,5 +97,8 @@ std::string DecodeFrame(std::string_view bytes, Frame* frame);
 
 std::string EncodeSegmentLink(const SegmentLink& link);
 bool DecodeSegmentLink(std::string_view bytes, SegmentLink* link);
+
+std::string EncodeSnapshotSummary(const SnapshotSummary& summary);
+bool DecodeSnapshotSummary(std::string_view bytes, SnapshotSummary* summary);
 
 }  // namespace sluice_file

@@ -13,6 +13,45 @@ namespace {
 using sluice::sdk::Batch;
 using sluice::sdk::View;
 
+void AppendVarint(uint64_t value, std::string* out) {
+  for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>((value & 0x7F) | 0x80));
+  out->push_back(static_cast<char>(value));
+}
+
+size_t VarintSize(uint64_t value) {
+  size_t size = 1;
+  for (; value >= 0x80; value >>= 7) ++size;
+  return size;
+}
+
+// A field of protobuf's wire type 2.
+void AppendBytes(char tag, std::string_view bytes, std::string* out) {
+  out->push_back(tag);
+  AppendVarint(bytes.size(), out);
+  out->append(bytes);
+}
+
+size_t BytesSize(std::string_view bytes) { return 1 + VarintSize(bytes.size()) + bytes.size(); }
+
+// Rows as a sluice.stream.v1.ChangeSet of sets: whoever reads heights reads them.
+void AppendRows(std::string_view stream, uint64_t height, const sluice::sdk::SnapshotPart& part,
+                std::string* out) {
+  AppendBytes('\x0a', stream, out);
+  out->push_back('\x10');
+  AppendVarint(height, out);
+  for (uint64_t i = 0; i < part.size(); ++i) {
+    const sluice_row& row = part.row(i);
+    const size_t size =
+        2 + BytesSize(View(row.store)) + BytesSize(View(row.key)) + BytesSize(View(row.value));
+    out->push_back('\x22');
+    AppendVarint(size, out);
+    out->append("\x18\x01", 2);  // op = set
+    AppendBytes('\x22', View(row.store), out);
+    AppendBytes('\x2a', View(row.key), out);
+    AppendBytes('\x32', View(row.value), out);
+  }
+}
+
 class SegmentEncoder : public HeightEncoder {
  public:
   SegmentEncoder(std::string stream, std::string sink, bool zstd)
@@ -46,12 +85,47 @@ class SegmentEncoder : public HeightEncoder {
     AppendFrame(frame, out);
   }
 
+  void AppendSnapshotBegin(const SnapshotStart& start, std::string* out) override {
+    AppendSegmentHeader({start.at.height, stream_, sink_}, out);
+    const std::string bytes = EncodeSnapshotSummary({start.rows_about, start.time_unix_nanos});
+    AppendFrame(SnapshotFrame(FrameKind::kSnapshotBegin, start, bytes), out);
+  }
+
+  void AppendSnapshotPart(const SnapshotStart& start, const sluice::sdk::SnapshotPart& part,
+                          std::string* out) override {
+    rows_.clear();
+    AppendRows(stream_, start.at.height, part, &rows_);
+    Frame frame = SnapshotFrame(FrameKind::kSnapshotPart, start, rows_);
+    if (zstd_ && compressor_.Compress(frame.bytes, &compressed_)) {
+      frame.flags |= kFrameZstd;
+      frame.bytes = compressed_;
+    }
+    AppendFrame(frame, out);
+  }
+
+  void AppendSnapshotEnd(const SnapshotStart& start, uint64_t rows, std::string* out) override {
+    const std::string bytes = EncodeSnapshotSummary({rows, start.time_unix_nanos});
+    AppendFrame(SnapshotFrame(FrameKind::kSnapshotEnd, start, bytes), out);
+  }
+
  private:
+  static Frame SnapshotFrame(FrameKind kind, const SnapshotStart& start, std::string_view bytes) {
+    Frame frame;
+    frame.kind = kind;
+    frame.flags = start.filtered ? kFrameFiltered : uint8_t{0};
+    frame.epoch = start.at.epoch;
+    frame.height = start.at.height;
+    frame.previous_digest = frame.digest = start.at.digest;
+    frame.bytes = bytes;
+    return frame;
+  }
+
   const std::string stream_;
   const std::string sink_;
   const bool zstd_;
   Compressor compressor_;
   std::string compressed_;
+  std::string rows_;
 };
 
 class JsonlEncoder : public HeightEncoder {
@@ -91,7 +165,36 @@ class JsonlEncoder : public HeightEncoder {
     AppendClosingLine(closing, out);
   }
 
+  void AppendSnapshotBegin(const SnapshotStart& start, std::string* out) override {
+    AppendSnapshotLine(start, SnapshotLine::kBegin, 0, out);
+  }
+
+  void AppendSnapshotPart(const SnapshotStart& start, const sluice::sdk::SnapshotPart& part,
+                          std::string* out) override {
+    for (uint64_t i = 0; i < part.size(); ++i) {
+      const sluice_row& row = part.row(i);
+      AppendRowLine(stream_, start.at.height, View(row.store), View(row.key), View(row.value), out);
+    }
+  }
+
+  void AppendSnapshotEnd(const SnapshotStart& start, uint64_t rows, std::string* out) override {
+    AppendSnapshotLine(start, SnapshotLine::kEnd, rows, out);
+  }
+
  private:
+  void AppendSnapshotLine(const SnapshotStart& start, SnapshotLine kind, uint64_t rows,
+                          std::string* out) const {
+    ClosingLine line;
+    line.stream = stream_;
+    line.height = start.at.height;
+    line.epoch = start.at.epoch;
+    line.changes = rows;
+    line.digest = start.at.digest;
+    line.filtered = start.filtered;
+    line.snapshot = kind;
+    AppendClosingLine(line, out);
+  }
+
   const std::string stream_;
 };
 

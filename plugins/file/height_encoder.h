@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From what is delivered to what is stored, one implementation a format. Where, when and how
-// durably it is written is StreamWriter's. Threading: delivery thread.
+// From what is delivered, or comes with a snapshot, to what is stored, one implementation a format.
+// Where, when and how durably it is written is StreamWriter's. Threading: delivery thread.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +29,24 @@ struct FileStart {
   SegmentLink link;
 };
 
+// What of a snapshot is the same in all its parts.
+struct SnapshotStart {
+  Position at;
+  bool filtered = false;
+  int64_t time_unix_nanos = 0;
+  uint64_t rows_about = 0;
+};
+
 class HeightEncoder {
  public:
   virtual ~HeightEncoder() = default;
   virtual void AppendFileStart(const FileStart& start, std::string* out) = 0;
   virtual void AppendHeight(const sluice::sdk::Batch& batch, std::string* out) = 0;
+  // A file that holds a snapshot: the beginning with the file's own, rows, the end.
+  virtual void AppendSnapshotBegin(const SnapshotStart& start, std::string* out) = 0;
+  virtual void AppendSnapshotPart(const SnapshotStart& start, const sluice::sdk::SnapshotPart& part,
+                                  std::string* out) = 0;
+  virtual void AppendSnapshotEnd(const SnapshotStart& start, uint64_t rows, std::string* out) = 0;
 };
 
 std::unique_ptr<HeightEncoder> MakeHeightEncoder(const Settings& settings, std::string stream,

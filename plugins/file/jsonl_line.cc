@@ -70,12 +70,31 @@ class Fields {
   std::string wrong_;
 };
 
+constexpr std::string_view kSnapshotNames[] = {"", "begin", "row", "end"};
+
+SnapshotLine ParseSnapshot(Fields* fields) {
+  if (!fields->Has("snapshot")) return SnapshotLine::kNone;
+  const std::string_view name = fields->Text("snapshot");
+  for (const SnapshotLine known : {SnapshotLine::kBegin, SnapshotLine::kRow, SnapshotLine::kEnd}) {
+    if (name == kSnapshotNames[static_cast<size_t>(known)]) return known;
+  }
+  fields->Wrong("snapshot");
+  return SnapshotLine::kNone;
+}
+
 void ParseChange(Fields* fields, JsonlLine* line) {
   const std::string_view op = fields->Text("op");
   line->is_delete = op == "delete";
   if (!line->is_delete && op != "set") fields->Wrong("op");
-  line->transaction = fields->Number32("tx");
-  line->sequence = fields->Number32("seq");
+  const SnapshotLine snapshot = ParseSnapshot(fields);
+  line->is_row = snapshot == SnapshotLine::kRow;
+  if (snapshot != SnapshotLine::kNone && (!line->is_row || line->is_delete)) {
+    fields->Wrong("snapshot");
+  }
+  if (!line->is_row) {
+    line->transaction = fields->Number32("tx");
+    line->sequence = fields->Number32("seq");
+  }
   line->store = fields->Text("store");
   line->key = fields->Bytes("key", "key_base64");
   if (!line->is_delete) line->value = fields->Bytes("value", "value_base64");
@@ -88,6 +107,8 @@ void ParseClosing(Fields* fields, ClosingLine* line) {
   line->changes = fields->Number("changes");
   line->filtered = fields->Flag("filtered");
   line->is_base = fields->Flag("base");
+  line->snapshot = ParseSnapshot(fields);
+  if (line->snapshot == SnapshotLine::kRow) fields->Wrong("snapshot");
   std::string digest;
   if (!DecodeHex(fields->Text("digest"), &digest) || digest.size() != line->digest.size()) {
     fields->Wrong("digest");
@@ -111,6 +132,16 @@ void AppendChangeLine(std::string_view stream, uint64_t height, const ChangeView
   out->append("}\n");
 }
 
+void AppendRowLine(std::string_view stream, uint64_t height, std::string_view store,
+                   std::string_view key, std::string_view value, std::string* out) {
+  AppendStart(stream, height, out);
+  out->append(",\"snapshot\":\"row\",\"op\":\"set\",\"store\":");
+  AppendJsonString(store, out);
+  AppendField("key", key, out);
+  AppendField("value", value, out);
+  out->append("}\n");
+}
+
 void AppendClosingLine(const ClosingLine& line, std::string* out) {
   AppendStart(line.stream, line.height, out);
   out->append(",\"epoch\":").append(std::to_string(line.epoch));
@@ -120,6 +151,10 @@ void AppendClosingLine(const ClosingLine& line, std::string* out) {
   out->push_back('"');
   if (line.filtered) out->append(",\"filtered\":true");
   if (line.is_base) out->append(",\"base\":true");
+  if (line.snapshot != SnapshotLine::kNone) {
+    out->append(",\"snapshot\":\"").append(kSnapshotNames[static_cast<size_t>(line.snapshot)]);
+    out->push_back('"');
+  }
   out->append("}\n");
 }
 

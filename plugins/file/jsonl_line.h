@@ -10,6 +10,13 @@
 // "base":true says where a stream that does not begin at genesis starts: its height is the one
 // before the first.
 //
+// A snapshot is a file of its own: a line that begins it, a line a row, which is no change of a
+// transaction and so has neither "tx" nor "seq", and a line that ends it, with the number of rows:
+//
+//   {"stream":"demo","height":12,"epoch":3,"changes":0,"digest":"hex","snapshot":"begin"}
+//   {"stream":"demo","height":12,"snapshot":"row","op":"set","store":"orders","key":"o-1","value":"1"}
+//   {"stream":"demo","height":12,"epoch":3,"changes":1,"digest":"hex","snapshot":"end"}
+//
 // Threading: the functions are pure.
 #pragma once
 
@@ -23,6 +30,8 @@
 
 namespace sluice_file {
 
+enum class SnapshotLine { kNone, kBegin, kRow, kEnd };
+
 struct ClosingLine {
   std::string stream;
   uint64_t height = 0;
@@ -31,16 +40,20 @@ struct ClosingLine {
   Digest digest{};
   bool filtered = false;
   bool is_base = false;
+  SnapshotLine snapshot = SnapshotLine::kNone;  // never kRow
 };
 
 // Each appends one line with its newline.
 void AppendChangeLine(std::string_view stream, uint64_t height, const ChangeView& change,
                       std::string* out);
+void AppendRowLine(std::string_view stream, uint64_t height, std::string_view store,
+                   std::string_view key, std::string_view value, std::string* out);
 void AppendClosingLine(const ClosingLine& line, std::string* out);
 
 // One line as read. Strings are owned, so that a height's lines can be kept.
 struct JsonlLine {
   bool is_change = false;
+  bool is_row = false;  // of a snapshot; is_change too
   ClosingLine closing;  // stream and height are set for a change too
   bool is_delete = false;
   bool has_old_value = false;

@@ -8,6 +8,9 @@
 namespace sluice_file {
 namespace {
 constexpr uint64_t kLineBytes = 64 * 1024;  // tried first; doubled until the line's end is found
+// Rows of a snapshot that are given together.
+constexpr size_t kRowsMax = 4096;
+constexpr uint64_t kRowBytesMax = uint64_t{1} << 20;
 }  // namespace
 
 JsonlReader::JsonlReader(const std::filesystem::path& path, bool is_last)
@@ -39,6 +42,9 @@ std::string JsonlReader::CheckPlace(const JsonlLine& line) const {
   if (!stream_.empty() && line.closing.stream != stream_) {
     return "a line of stream " + line.closing.stream + " in a file of stream " + stream_;
   }
+  if (line.is_row || line.closing.snapshot != SnapshotLine::kNone || snapshot_) {
+    return CheckSnapshot(line);
+  }
   if (!line.is_change && line.closing.is_base) {
     return !begun_ && lines_.empty() && line.closing.height + 1 == next_height_
                ? std::string()
@@ -56,6 +62,28 @@ std::string JsonlReader::CheckPlace(const JsonlLine& line) const {
   return line.closing.epoch < last_epoch_ ? "an epoch older than the one before it" : std::string();
 }
 
+std::string JsonlReader::CheckSnapshot(const JsonlLine& line) const {
+  const ClosingLine& closing = line.closing;
+  if (closing.snapshot == SnapshotLine::kBegin) {
+    return !begun_ && lines_.empty() && closing.height == next_height_
+               ? std::string()
+               : "a snapshot begins where none can stand";
+  }
+  const bool ends = !line.is_change && closing.snapshot == SnapshotLine::kEnd;
+  if (!snapshot_ || snapshot_ended_ || (!line.is_row && !ends)) {
+    return "a line of a snapshot and one of heights in the same file";
+  }
+  if (closing.height != snapshot_->height) return "a line of another snapshot";
+  if (!ends) return {};
+  if (closing.digest != snapshot_->digest || closing.epoch != snapshot_->epoch) {
+    return "the end of another snapshot";
+  }
+  const uint64_t rows = snapshot_rows_ + lines_.size();
+  return closing.changes == rows ? std::string()
+                                 : "the snapshot has " + std::to_string(rows) +
+                                       " rows, its end says " + std::to_string(closing.changes);
+}
+
 bool JsonlReader::Next(Entry* entry) {
   if (!fault_.ok() || torn_bytes_ != 0) return false;
   lines_.clear();
@@ -66,6 +94,7 @@ bool JsonlReader::Next(Entry* entry) {
       case LineEnd::kFault:
         return false;
       case LineEnd::kEndOfFile:
+        if (snapshot_ && !snapshot_ended_) return Bad(offset, "the snapshot has no end");
         if (lines_.empty()) return false;
         return Bad(offset, "the height is not complete");
       case LineEnd::kUnfinished:
@@ -79,15 +108,29 @@ bool JsonlReader::Next(Entry* entry) {
     if (wrong.empty()) wrong = CheckPlace(line);
     if (!wrong.empty()) return Bad(offset, wrong);
     stream_ = line.closing.stream;
+    // What is left of the rows goes before the line that ends them.
+    if (snapshot_ && !line.is_change && !lines_.empty()) return GiveRows(offset, entry);
     offset = after;
     if (!line.is_change) return Give(line.closing, offset, entry);
+    const bool is_row = line.is_row;
     lines_.push_back(std::move(line));
+    if (is_row && (lines_.size() == kRowsMax || offset - whole_bytes_ >= kRowBytesMax)) {
+      return GiveRows(offset, entry);
+    }
   }
 }
 
 bool JsonlReader::Give(const ClosingLine& closing, uint64_t end, Entry* entry) {
   *entry = Entry();
   entry->kind = closing.is_base ? EntryKind::kBase : EntryKind::kHeight;
+  if (closing.snapshot == SnapshotLine::kBegin) {
+    entry->kind = EntryKind::kSnapshotBegin;
+    snapshot_ = closing;
+  } else if (closing.snapshot == SnapshotLine::kEnd) {
+    entry->kind = EntryKind::kSnapshotEnd;
+    entry->snapshot.rows = closing.changes;
+    snapshot_ended_ = true;
+  }
   entry->filtered = closing.filtered;
   entry->epoch = closing.epoch;
   entry->height = closing.height;
@@ -105,8 +148,29 @@ bool JsonlReader::Give(const ClosingLine& closing, uint64_t end, Entry* entry) {
   return true;
 }
 
+bool JsonlReader::GiveRows(uint64_t end, Entry* entry) {
+  *entry = Entry();
+  entry->kind = EntryKind::kSnapshotPart;
+  entry->filtered = snapshot_->filtered;
+  entry->epoch = snapshot_->epoch;
+  entry->height = snapshot_->height;
+  entry->digest = snapshot_->digest;
+  entry->offset = whole_bytes_;
+  entry->size = end - whole_bytes_;
+  for (const JsonlLine& line : lines_) {
+    ChangeView row;
+    row.store = line.store;
+    row.key = line.key;
+    row.value = line.value;
+    entry->rows.push_back(row);
+  }
+  snapshot_rows_ += lines_.size();
+  whole_bytes_ = end;
+  return true;
+}
+
 bool JsonlReader::Bad(uint64_t offset, const std::string& what) {
-  if (!is_last_) return Damaged(offset, what);
+  if (!is_last_ || snapshot_) return Damaged(offset, what);
   bool follows = false;
   if (!CompleteHeightFollows(offset, &follows)) return false;
   if (follows) return Damaged(offset, what + "; complete heights follow, so it is no torn tail");

@@ -20,6 +20,7 @@ using sluice::sdk::ReadbackCursor;
 using sluice::sdk::ReadbackInfo;
 using sluice::sdk::ReadbackItem;
 using sluice::sdk::Status;
+using sluice::sdk::Text;
 
 namespace {
 
@@ -31,10 +32,14 @@ class Cursor : public ReadbackCursor {
 
   Status Next(ReadbackItem* item) override {
     item->kind = SLUICE_READBACK_END;
+    if (next_row_ < entry_.rows.size()) return GiveRow(item);
     while (reader_ != nullptr && reader_->Next(&entry_)) {
+      next_row_ = 0;
       if (entry_.height > last_height_) return Status::Ok();
       if (entry_.kind == EntryKind::kHeight) return Give(item);
+      if (!entry_.rows.empty()) return GiveRow(item);
     }
+    entry_.rows.clear();
     return reader_ == nullptr ? Status::Ok() : StatusOf(reader_->fault());
   }
 
@@ -58,16 +63,32 @@ class Cursor : public ReadbackCursor {
     return Status::Ok();
   }
 
+  Status GiveRow(ReadbackItem* item) {
+    const ChangeView& row = entry_.rows[next_row_++];
+    item->kind = SLUICE_READBACK_ROW;
+    item->flags = entry_.filtered ? SLUICE_BATCH_FILTERED : 0;
+    item->height = entry_.height;
+    item->digest = FromDigest(entry_.digest);
+    item->store = Text(row.store);
+    item->key = Bytes(row.key);
+    item->value = Bytes(row.value);
+    return Status::Ok();
+  }
+
   const std::unique_ptr<StreamReader> reader_;
   const uint64_t last_height_;
   Entry entry_;
+  size_t next_row_ = 0;  // of entry_.rows
   ChangeSetView decoded_;
   std::vector<sluice_change> given_;
 };
 
 // What can be said before everything is read.
 struct Summary {
-  uint64_t first_height = 0;  // of the run that has no gap up to the end; 0: nothing is there
+  // Of the run that has no gap up to the end, or of the snapshot that it goes on behind; 0: nothing
+  // is there.
+  uint64_t first_height = 0;
+  bool from_snapshot = false;
   bool truncated = false;
   bool filtered = false;
   bool has_position = false;
@@ -89,14 +110,17 @@ Fault ReadBeginnings(const std::vector<StreamFile>& files, Summary* summary) {
     }
     const bool starts_run = i == 0 || entry.kind == EntryKind::kGap ||
                             (entry.kind == EntryKind::kBase && reader->sink().empty());
-    if (starts_run) summary->first_height = files[i].first_height;
+    if (starts_run) {
+      summary->first_height = files[i].first_height;
+      summary->from_snapshot = IsSnapshot(entry.kind);
+    }
     if (entry.kind != EntryKind::kHeight && !reader->Next(&entry)) {
       if (!reader->fault().ok()) return reader->fault();
       continue;
     }
     summary->filtered = summary->filtered || entry.filtered;
   }
-  summary->truncated = summary->first_height > 1;
+  summary->truncated = summary->first_height > 1 && !summary->from_snapshot;
   return {};
 }
 

@@ -21,7 +21,8 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*.seg")):
             sys.exit(f"{path}: at byte {at}: torn tail or damage")
         kind, flags, _, epoch, h = struct.unpack_from("<BBHQQ", frame)
         before, after, canonical = frame[20:52], frame[52:84], frame[84:]
-        if kind == 1:  # changes; 3 and 4, base and gap, only set digest and height
+        if kind == 7: print(h, after.hex(), *struct.unpack_from("<Q", canonical), "rows of a snapshot")
+        if kind == 1:  # changes; 3 to 7, base, gap and snapshot, only set digest and height
             assert (digest, height) == (before, h - 1), f"{path}: broken chain at height {h}"
             if flags & 5 == 0:  # neither filtered nor compressed: the digest can be checked
                 assert hashlib.sha256(before + canonical).digest() == after, f"digest of {h}"

@@ -106,6 +106,7 @@ class Recovery {
     if (Fault fault = FileReader::Open(file.path, true, &reader); !fault.ok()) return fault;
     out_->recent = RecentDigests();
     out_->last_has_heights = false;
+    out_->last_is_snapshot = false;
     bool first = true;
     for (Entry entry; reader->Next(&entry); first = false) {
       if (first) last_first_entry_ = entry;
@@ -123,7 +124,7 @@ class Recovery {
 
   void Take(const Entry& entry, bool first) {
     if (first) {
-      const bool is_base = entry.kind != EntryKind::kHeight;
+      const bool is_base = entry.kind == EntryKind::kBase || entry.kind == EntryKind::kGap;
       out_->last_start = FileStart();
       out_->last_start.is_gap = entry.kind == EntryKind::kGap;
       out_->last_start.link = entry.link;
@@ -133,6 +134,7 @@ class Recovery {
     out_->position = {entry.epoch, entry.height, entry.digest};
     out_->last_entry_offset = entry.offset;
     out_->last_has_heights = out_->last_has_heights || entry.kind == EntryKind::kHeight;
+    out_->last_is_snapshot = IsSnapshot(entry.kind);
     out_->recent.Add(entry.height, entry.digest);
   }
 

@@ -48,6 +48,7 @@ struct Recovered {
   bool has_position = false;  // false: the folder holds nothing of a stream
   Position position;
   bool last_has_heights = false;   // the last file holds more than its base
+  bool last_is_snapshot = false;   // the last file is a snapshot: heights begin a new one
   uint64_t last_entry_offset = 0;  // of the last entry, in the last file
   FileStart last_start;            // of the last file
   std::string stream;              // as the files say; empty where there is none

@@ -2,7 +2,9 @@
 #include "file/segment_reader.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "file/change_set_decoder.h"
 #include "file/compression.h"
 #include "file/little_endian.h"
 #include "file/stream_folder.h"
@@ -16,6 +18,29 @@ constexpr uint64_t kScanBytes = 1024 * 1024;
 constexpr uint64_t kPlausibleHeights = uint64_t{1} << 32;
 
 bool IsBase(FrameKind kind) { return kind == FrameKind::kBase || kind == FrameKind::kGap; }
+bool IsOfSnapshot(FrameKind kind) {
+  return kind == FrameKind::kSnapshotBegin || kind == FrameKind::kSnapshotPart ||
+         kind == FrameKind::kSnapshotEnd;
+}
+
+EntryKind EntryKindOf(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::kBase:
+      return EntryKind::kBase;
+    case FrameKind::kGap:
+      return EntryKind::kGap;
+    case FrameKind::kSnapshotBegin:
+      return EntryKind::kSnapshotBegin;
+    case FrameKind::kSnapshotPart:
+      return EntryKind::kSnapshotPart;
+    case FrameKind::kSnapshotEnd:
+      return EntryKind::kSnapshotEnd;
+    case FrameKind::kChanges:
+    case FrameKind::kPart:
+      break;
+  }
+  return EntryKind::kHeight;
+}
 
 }  // namespace
 
@@ -57,6 +82,8 @@ bool SegmentReader::Next(Entry* entry) {
   while (true) {
     if (whole_bytes_ == file_bytes_) {
       if (!has_last_) return Bad("the segment ends before its base frame");
+      if (in_snapshot_ && !snapshot_ended_)
+        return Bad("the segment ends before its snapshot's end");
       return false;
     }
     std::string_view bytes;
@@ -68,7 +95,8 @@ bool SegmentReader::Next(Entry* entry) {
     if (fault_ = window_.Get(whole_bytes_, size, &bytes); !fault_.ok()) return false;
     Frame frame;
     if (const std::string wrong = DecodeFrame(bytes, &frame); !wrong.empty()) return Bad(wrong);
-    const bool known = frame.kind == FrameKind::kChanges || IsBase(frame.kind);
+    const bool known =
+        frame.kind == FrameKind::kChanges || IsBase(frame.kind) || IsOfSnapshot(frame.kind);
     if (!known && (frame.flags & kFrameSkippable) != 0) {
       whole_bytes_ += size;
       continue;
@@ -82,7 +110,28 @@ bool SegmentReader::Next(Entry* entry) {
   }
 }
 
+bool SegmentReader::CheckSnapshot(const Frame& frame) {
+  if (!has_last_) {
+    if (frame.kind != FrameKind::kSnapshotBegin) {
+      return Damaged(whole_bytes_, "the segment does not begin with its snapshot's beginning");
+    }
+    if (frame.height == first_height_) return true;
+    return Damaged(whole_bytes_, "the snapshot is of height " + std::to_string(frame.height));
+  }
+  if (!in_snapshot_ || snapshot_ended_ || frame.kind == FrameKind::kSnapshotBegin) {
+    return Damaged(whole_bytes_, "a frame of a snapshot where none can stand");
+  }
+  if (frame.height == last_height_ && frame.digest == last_digest_ && frame.epoch == last_epoch_) {
+    return true;
+  }
+  return Damaged(whole_bytes_, "a frame of another snapshot");
+}
+
 bool SegmentReader::CheckChain(const Frame& frame) {
+  if (IsOfSnapshot(frame.kind)) return CheckSnapshot(frame);
+  if (in_snapshot_) {
+    return Damaged(whole_bytes_, "a frame that is none of the snapshot's which the segment holds");
+  }
   if (!has_last_) {
     if (!IsBase(frame.kind)) return Damaged(whole_bytes_, "the segment has no base frame");
     if (frame.height + 1 != first_height_) {
@@ -117,18 +166,15 @@ bool SegmentReader::Give(const Frame& frame, uint64_t size, Entry* entry) {
   entry->digest = frame.digest;
   entry->offset = whole_bytes_;
   entry->size = size;
+  entry->kind = EntryKindOf(frame.kind);
   if (IsBase(frame.kind)) {
-    entry->kind = frame.kind == FrameKind::kBase ? EntryKind::kBase : EntryKind::kGap;
     if (!DecodeSegmentLink(frame.bytes, &entry->link)) {
       return Damaged(whole_bytes_, "the base frame is too short");
     }
-  } else if ((frame.flags & kFrameZstd) != 0) {
-    if (const std::string wrong = Uncompress(frame.bytes, &uncompressed_); !wrong.empty()) {
-      return Damaged(whole_bytes_, wrong);
-    }
-    entry->canonical = uncompressed_;
-  } else {
-    entry->canonical = frame.bytes;
+  } else if (IsOfSnapshot(frame.kind)) {
+    if (!GiveSnapshot(frame, entry)) return false;
+  } else if (!GetContent(frame, &entry->canonical)) {
+    return false;
   }
   has_last_ = true;
   last_height_ = frame.height;
@@ -138,8 +184,43 @@ bool SegmentReader::Give(const Frame& frame, uint64_t size, Entry* entry) {
   return true;
 }
 
+bool SegmentReader::GetContent(const Frame& frame, std::string_view* content) {
+  if ((frame.flags & kFrameZstd) == 0) {
+    *content = frame.bytes;
+    return true;
+  }
+  if (const std::string wrong = Uncompress(frame.bytes, &uncompressed_); !wrong.empty()) {
+    return Damaged(whole_bytes_, wrong);
+  }
+  *content = uncompressed_;
+  return true;
+}
+
+bool SegmentReader::GiveSnapshot(const Frame& frame, Entry* entry) {
+  in_snapshot_ = true;
+  if (frame.kind != FrameKind::kSnapshotPart) {
+    if (!DecodeSnapshotSummary(frame.bytes, &entry->snapshot)) {
+      return Damaged(whole_bytes_, "a snapshot's frame is too short");
+    }
+    if (frame.kind == FrameKind::kSnapshotBegin) return true;
+    snapshot_ended_ = true;
+    return entry->snapshot.rows == snapshot_rows_ ||
+           Damaged(whole_bytes_, "the snapshot has " + std::to_string(snapshot_rows_) +
+                                     " rows, its end says " + std::to_string(entry->snapshot.rows));
+  }
+  std::string_view content;
+  if (!GetContent(frame, &content)) return false;
+  ChangeSetView rows;
+  if (const std::string wrong = DecodeChangeSet(content, &rows); !wrong.empty()) {
+    return Damaged(whole_bytes_, wrong);
+  }
+  snapshot_rows_ += rows.changes.size();
+  entry->rows = std::move(rows.changes);
+  return true;
+}
+
 bool SegmentReader::Bad(const std::string& what) {
-  if (!is_last_) return Damaged(whole_bytes_, what);
+  if (!is_last_ || in_snapshot_) return Damaged(whole_bytes_, what);
   bool follows = false;
   if (!WholeFrameFollows(&follows)) return false;
   if (follows) return Damaged(whole_bytes_, what + "; whole frames follow, so it is no torn tail");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Reads one segment (frame.h): header, base, then one frame a height, each checked by its checksum
-// and chained to the one before it. Threading, lifetime: see FileReader.
+// and chained to the one before it; or header and snapshot. A snapshot's file gets its name when it
+// is whole and durable, so a bad place in it is damage, never a torn tail. Threading, lifetime: see
+// FileReader.
 #pragma once
 
 #include <filesystem>
@@ -30,6 +32,10 @@ class SegmentReader : public FileReader {
   bool Bad(const std::string& what);
   bool WholeFrameFollows(bool* follows);
   bool CheckChain(const Frame& frame);
+  bool CheckSnapshot(const Frame& frame);
+  bool GiveSnapshot(const Frame& frame, Entry* entry);
+  // The content of a frame that may be compressed.
+  bool GetContent(const Frame& frame, std::string_view* content);
   bool Give(const Frame& frame, uint64_t size, Entry* entry);
 
   const bool is_last_;
@@ -40,6 +46,9 @@ class SegmentReader : public FileReader {
   uint64_t last_height_ = 0;
   uint64_t last_epoch_ = 0;
   Digest last_digest_{};
+  bool in_snapshot_ = false;
+  bool snapshot_ended_ = false;
+  uint64_t snapshot_rows_ = 0;
   std::string uncompressed_;
 };
 

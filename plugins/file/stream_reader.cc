@@ -15,7 +15,7 @@ Fault StreamReader::Open(const fs::path& path, uint64_t from_height,
     if (!fault.ok()) return fault;
   } else if (fs::exists(path, error)) {
     made->files_.push_back({path, FirstHeightOf(path), fs::file_size(path, error)});
-    if (path.extension() == ExtensionOf(Format::kJsonl)) made->format_ = Format::kJsonl;
+    made->format_ = FormatOf(path).value_or(Format::kSegments);
   } else {
     return {FaultKind::kInvalid, "there is no folder or file " + path.string()};
   }
@@ -68,6 +68,9 @@ bool StreamReader::CheckAcrossFiles(const Entry& entry) {
     return damaged("it is of stream " + reader_->stream() + ", the files before it of " + stream_);
   }
   if (!has_position_) return true;
+  if (IsSnapshot(entry.kind)) {
+    return current_ == 0 || damaged("a snapshot behind another file");
+  }
   if (entry.epoch < epoch_) return damaged("its epoch is older than that of the file before it");
   if (entry.kind == EntryKind::kHeight) {
     if (entry.height == height_ + 1) return true;

@@ -41,7 +41,7 @@ Fault StreamWriter::Open(const Settings& settings, std::unique_ptr<HeightEncoder
   made->has_position_ = recovered.has_position;
   made->appended_ = made->synced_ = recovered.position;
   made->start_ = recovered.last_start;
-  if (!made->files_.empty()) {
+  if (!made->files_.empty() && !recovered.last_is_snapshot) {
     const StreamFile& last = made->files_.back();
     Fault fault = SyncedFile::Open(last.path, last.bytes, &made->file_);
     if (!fault.ok()) return fault;

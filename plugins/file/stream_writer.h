@@ -30,7 +30,8 @@ namespace sluice_file {
 class StreamWriter {
  public:
   // Goes on from what Recover found. With `fsync` all of it is durable on return: a process that
-  // was killed may have left heights that were written and never synced, and no one can tell.
+  // was killed may have left heights that were written and never synced, and no one can tell. A
+  // snapshot is durable from the moment it has its name.
   static Fault Open(const Settings& settings, std::unique_ptr<HeightEncoder> encoder,
                     LogFunction log, Recovered recovered, std::unique_ptr<StreamWriter>* writer);
 

@@ -17,7 +17,10 @@ class CallLimit {
 
   // `cancelled` may be null. It must outlive the limit.
   CallLimit(std::chrono::nanoseconds timeout, const std::atomic<bool>* cancelled)
-      : until_(Clock::now() + timeout), cancelled_(cancelled) {}
+      : timeout_(timeout), until_(Clock::now() + timeout), cancelled_(cancelled) {}
+
+  // Begins the time anew: for what takes as long as it takes, while it gets on.
+  void Renew() { until_ = Clock::now() + timeout_; }
 
   bool cancelled() const {
     return cancelled_ != nullptr && cancelled_->load(std::memory_order_acquire);
@@ -33,6 +36,7 @@ class CallLimit {
   }
 
  private:
+  std::chrono::nanoseconds timeout_;
   Clock::time_point until_;
   const std::atomic<bool>* cancelled_;
 };

@@ -143,7 +143,8 @@ Status KafkaSink::CheckShape(const std::optional<Position>& stored) const {
 
 Status KafkaSink::CheckTopicsAreThere(const std::optional<Position>& stored,
                                       const CallLimit& limit) {
-  const bool has_written = stored && stored->stream == stream_ && stored->height > stored->base;
+  const bool has_written =
+      stored && stored->stream == stream_ && (stored->height > stored->base || stored->snapshot);
   if (!has_written) return Status::Ok();
   for (const std::string& topic : stored->topics) {
     bool written = false;
@@ -162,13 +163,13 @@ Status KafkaSink::CheckTopicsAreThere(const std::optional<Position>& stored,
 Status KafkaSink::CheckUnwritten(const std::string& topic, const CallLimit& limit) {
   if (!all_topics_are_listed_ || committed_.topics.count(topic) != 0) return Status::Ok();
   // Without transactions records come before the position that lists their topic: those that are
-  // above it may be the sink's own.
+  // above it, or of a copy, may be the sink's own.
   IsOwn own;
   if (!settings_.transactions && committed_.epoch != 0) {
     own = [this](const rd_kafka_message_t& message) {
       StoredRecord record;
       return ReadRecord(message, settings_.layout, &record).empty() && record.stream == stream_ &&
-             record.height > committed_.height;
+             (record.height > committed_.height || record.of_copy);
     };
   }
   bool holds = false;
@@ -206,8 +207,7 @@ Status KafkaSink::Resume(sluice::sdk::Position* position) {
   if (stored && stored->stream == stream_ && stored->epoch > epoch_) return OlderThan(*stored);
   committed_ = stored.value_or(Position());
   ClearGroup();
-  // After a gap the list begins anew.
-  all_topics_are_listed_ = !stored || (stored->stream == stream_ && stored->base == 0);
+  all_topics_are_listed_ = !stored || (stored->stream == stream_ && stored->all_topics);
   // Not sooner: before it is initialised a commit may be under way, seen in one topic only.
   if (!settings_.topic_per_store()) {
     status = CheckUnwritten(settings_.topic, Limit(kPositionTimeout));
@@ -221,16 +221,16 @@ Status KafkaSink::Resume(sluice::sdk::Position* position) {
   return Status::Ok();
 }
 
+Status KafkaSink::CheckStream() const {
+  if (committed_.epoch == 0 || committed_.stream == stream_) return Status::Ok();
+  return Status::Invalid("position topic " + settings_.position_topic + " holds stream " +
+                         committed_.stream + " under key " + key() +
+                         "; give the sink a position_topic of its own");
+}
+
 Status KafkaSink::CheckBase(const AttachArgs& args) const {
+  if (Status status = CheckStream(); !status.ok()) return status;
   const bool has_position = committed_.epoch != 0;
-  if (has_position && committed_.stream != stream_) {
-    return Status::Invalid("position topic " + settings_.position_topic + " holds stream " +
-                           committed_.stream + " under key " + key() +
-                           "; give the sink a position_topic of its own");
-  }
-  if (args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT) {
-    return Status::Unsupported("the Kafka sink takes no snapshots");
-  }
   if (has_position && args.height < committed_.height) {
     return Status::Invalid("the sink holds heights through " + std::to_string(committed_.height) +
                            ", the base is " + Height(args.height));
@@ -240,6 +240,11 @@ Status KafkaSink::CheckBase(const AttachArgs& args) const {
   if (args.reason == SLUICE_ATTACH_RESUMED && !holds_base) {
     return Status::Invalid("resumed at " + Height(args.height) + ", where the sink does not stand");
   }
+  const bool holds_copy =
+      holds_base && committed_.snapshot && committed_.snapshot->height == args.height;
+  if (args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT && !holds_copy) {
+    return Status::Invalid("the sink holds no whole copy of the state at " + Height(args.height));
+  }
   return Status::Ok();
 }
 
@@ -248,13 +253,28 @@ Status KafkaSink::Attach(const AttachArgs& args) {
   if (Status status = CheckBase(args); !status.ok()) return status;
   Position next = Shape();
   next.base = args.height;
-  if (args.reason == SLUICE_ATTACH_RESUMED) {
+  if (args.reason == SLUICE_ATTACH_RESUMED || args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT) {
     next.base = committed_.base;
     next.filtered = committed_.filtered;
-    next.topics = committed_.topics;
+    next.snapshot = committed_.snapshot;
   }
   next.height = args.height;
   next.digest = args.digest;
+  next.all_topics = all_topics_are_listed_;
+  next.topics = committed_.topics;
+  next.begins = committed_.begins;
+  if (committed_.copying) {
+    // What a copy that was not ended has left, and what was there before it, does not count.
+    sluice_snapshot_args nothing{};
+    nothing.height = args.height;
+    nothing.digest = args.digest;
+    Status status = BeginCopy(nothing);
+    if (status.ok()) status = BuryStaleKeys();
+    if (!status.ok()) return status;
+    next.topics = committed_.topics;
+    next.begins = copying_->begins;
+    copying_.reset();
+  }
   const CallLimit limit = Limit(kPositionTimeout);
   Status status = producer_->Begin(limit);
   if (status.ok()) status = CommitPosition(next, limit);
@@ -340,9 +360,7 @@ Status KafkaSink::AddHeight(const Batch& batch) {
   lingering_ = false;
   const CallLimit limit = TransactionLimit();
   if (!producer_->open()) {
-    if (Status status = producer_->Begin(limit); !status.ok()) return status;
-    group_began_ = Clock::now();
-    last_topic_.clear();
+    if (Status status = BeginTransaction(limit); !status.ok()) return status;
   }
   in_flight_.push_back({batch.height(), batch.attempt()});
   Status status =
@@ -352,6 +370,13 @@ Status KafkaSink::AddHeight(const Batch& batch) {
   group_.height = batch.height();
   group_.digest = batch.digest();
   group_.filtered = group_.filtered || batch.filtered();
+  return status;
+}
+
+Status KafkaSink::BeginTransaction(const CallLimit& limit) {
+  Status status = producer_->Begin(limit);
+  group_began_ = Clock::now();
+  last_topic_.clear();
   return status;
 }
 
@@ -367,6 +392,11 @@ Status KafkaSink::AddRecord(const Record& record, const CallLimit& limit) {
       if (status.ok()) status = CheckUnwritten(last_topic_, limit);
       if (!status.ok()) return status;
       known_topics_.insert(last_topic_);
+    }
+    if (copying_ && copying_->begins.count(last_topic_) == 0) {
+      Status status = AskEnds(consumer_.get(), producer_->client(), last_topic_, limit,
+                              &copying_->begins[last_topic_]);
+      if (!status.ok()) return status;
     }
     group_.topics.insert(last_topic_);
   }

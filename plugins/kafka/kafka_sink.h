@@ -10,6 +10,9 @@
 // attach     stores the base, with this epoch, as the position
 // deliver    adds the height's records to the open transaction; a group that is full, or after which
 //            nothing waits, is committed together with its position, and one ack follows
+// snapshot   begin stores that the sink is empty, and remembers where its topics end: nothing before
+//            that counts any more; parts are transactions of rows; end writes tombstones for keys
+//            that the state does not have any more, and then the position (kafka_sink_snapshot.cc)
 // clang-format on
 //
 // A thread of its own serves librdkafka's callbacks while nothing is delivered, and with `linger`
@@ -24,6 +27,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,8 +35,11 @@
 #include <sluice/plugin.hpp>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "kafka/client.h"
+#include "kafka/copy_encoder.h"
+#include "kafka/key_table.h"
 #include "kafka/position.h"
 #include "kafka/producer.h"
 #include "kafka/record_encoder.h"
@@ -50,6 +57,9 @@ class KafkaSink {
   sluice::sdk::Status Resume(sluice::sdk::Position* position);
   sluice::sdk::Status Attach(const sluice::sdk::AttachArgs& args);
   sluice::sdk::Status Deliver(const sluice::sdk::Batch& batch);
+  sluice::sdk::Status BeginSnapshot(const sluice::sdk::SnapshotArgs& args);
+  sluice::sdk::Status TakeSnapshotPart(const sluice::sdk::SnapshotPart& part);
+  sluice::sdk::Status EndSnapshot();
   sluice::sdk::Status Drain(std::chrono::nanoseconds deadline);
   void Cancel() { cancelled_.store(true, std::memory_order_release); }
   sluice::sdk::Status OpenReadback(const sluice::sdk::ReadbackArgs& args,
@@ -61,6 +71,13 @@ class KafkaSink {
   struct InFlight {
     uint64_t height;
     uint64_t attempt;
+  };
+  // A copy of the state that is being taken.
+  struct Copying {
+    sluice_snapshot_args args;
+    CopyEncoder encoder;
+    // Where the topics ended when it began, or when its first record went to them.
+    std::map<std::string, std::vector<int64_t>> begins;
   };
 
   CallLimit Limit(std::chrono::nanoseconds timeout) const { return {timeout, &cancelled_}; }
@@ -80,10 +97,25 @@ class KafkaSink {
   sluice::sdk::Status PrepareTopics(const CallLimit& limit);
   sluice::sdk::Status EnsureDataTopic(const std::string& topic, const CallLimit& limit);
   sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
+  sluice::sdk::Status CheckStream() const;
   sluice::sdk::Status CheckBase(const sluice::sdk::AttachArgs& args) const;
   sluice::sdk::Status AddHeight(const sluice::sdk::Batch& batch);
   sluice::sdk::Status AddRecord(const Record& record, const CallLimit& limit);
+  // A transaction with nothing in it yet.
+  sluice::sdk::Status BeginTransaction(const CallLimit& limit);
   CallLimit TransactionLimit() const;
+  // From here on what the sink holds does not count any more, and it is empty.
+  sluice::sdk::Status BeginCopy(const sluice_snapshot_args& args);
+  // Of all listed topics; those that were made anew since are taken off the list.
+  sluice::sdk::Status FindBegins(std::set<std::string>* topics, const CallLimit& limit);
+  // Tombstones for the keys that are not in the copy.
+  sluice::sdk::Status BuryStaleKeys();
+  sluice::sdk::Status BuryStaleKeysOf(Client* reader, const std::string& topic);
+  sluice::sdk::Status BuryKeys(const KeyTable& keys);
+  // Stores what a step of the copy has added, with `next` as the position; where that fails, or
+  // adding has, drops it, and the copy ends.
+  sluice::sdk::Status EndCopyStep(sluice::sdk::Status added, const Position& next,
+                                  const CallLimit& limit);
   bool GroupIsFull(const sluice::sdk::Batch& batch) const;
   // Stores `next` alone or after what is open.
   sluice::sdk::Status CommitPosition(const Position& next, const CallLimit& limit);
@@ -120,6 +152,7 @@ class KafkaSink {
   Clock::time_point group_began_;
   std::string last_store_;  // of the last record, and its topic
   std::string last_topic_;
+  std::optional<Copying> copying_;
   uint64_t alone_ = 0;  // a height that must not share its transaction: it was refused in a group
 
   std::thread tender_;

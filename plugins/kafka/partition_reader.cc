@@ -19,19 +19,21 @@ struct DestroyMessage {
 
 }  // namespace
 
-Status PartitionReader::Open(Client* consumer, const std::string& topic, int32_t partition,
-                             int64_t low, int64_t end, Layout layout, const std::string& stream,
-                             std::unique_ptr<PartitionReader>* out) {
+Status PartitionReader::Open(Client* consumer, OffsetRange range, Layout layout,
+                             const Position& position, std::unique_ptr<PartitionReader>* out) {
+  const int64_t begin = position.BeginOf(range.topic, range.partition);
+  const bool truncated = range.from > begin;
+  range.from = std::max(range.from, begin);
   std::unique_ptr<PartitionReader> reader(
-      new PartitionReader(consumer, topic, partition, layout, stream));
-  reader->low_ = low;
-  reader->end_ = end;
-  reader->next_ = low;
-  reader->handle_ = consumer->Topic(topic);
-  if (low < end) {
-    reader->started_ = rd_kafka_consume_start(reader->handle_, partition, low) == 0;
+      new PartitionReader(consumer, std::move(range), layout, position));
+  reader->truncated_ = truncated;
+  reader->next_ = reader->range_.from;
+  reader->handle_ = consumer->Topic(reader->range_.topic);
+  if (reader->range_.from < reader->range_.end) {
+    reader->started_ =
+        rd_kafka_consume_start(reader->handle_, reader->range_.partition, reader->range_.from) == 0;
     if (!reader->started_) {
-      return Status::Retry("topic " + topic + ", partition " + std::to_string(partition) +
+      return Status::Retry(reader->range_.Place() +
                            " cannot be read: " + Describe(rd_kafka_last_error()));
     }
   }
@@ -40,21 +42,26 @@ Status PartitionReader::Open(Client* consumer, const std::string& topic, int32_t
 }
 
 PartitionReader::~PartitionReader() {
-  if (started_) rd_kafka_consume_stop(handle_, partition_);
+  if (started_) rd_kafka_consume_stop(handle_, range_.partition);
 }
 
 std::string PartitionReader::Place() const {
-  return "topic " + topic_ + ", partition " + std::to_string(partition_) + ", offset " +
-         std::to_string(next_ - 1);
+  return range_.Place() + ", offset " + std::to_string(next_ - 1);
+}
+
+bool PartitionReader::IsOfOtherCopy(const StoredRecord& record) const {
+  const std::optional<CopyMark>& copy = position_.snapshot;
+  return record.of_copy &&
+         (!copy || record.height != copy->height || record.copy_epoch != copy->epoch);
 }
 
 Status PartitionReader::Advance() {
   CallLimit limit(kNoProgress, nullptr);
   std::string why = "no record for a long time";
-  while (next_ < end_) {
+  while (next_ < range_.end) {
     if (limit.over()) return Status::Retry(Place() + ": " + why + consumer_->Trouble());
     const std::unique_ptr<rd_kafka_message_t, DestroyMessage> message(
-        rd_kafka_consume(handle_, partition_, limit.SliceMs()));
+        rd_kafka_consume(handle_, range_.partition, limit.SliceMs()));
     consumer_->Poll(0);
     if (message == nullptr) continue;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
@@ -66,15 +73,17 @@ Status PartitionReader::Advance() {
       continue;
     }
     next_ = message->offset + 1;
-    if (next_ > end_) break;
+    if (next_ > range_.end) break;
+    limit.Renew();
     if (std::string wrong = ReadRecord(*message, layout_, &record_); !wrong.empty()) {
       return Status::Fatal(Place() + ": " + wrong +
                            "; somebody else writes to this topic, or it has another layout");
     }
-    if (record_.stream != stream_) {
+    if (record_.stream != position_.stream) {
       return Status::Fatal(Place() + " belongs to stream " + record_.stream + ", not to " +
-                           stream_);
+                           position_.stream);
     }
+    if (IsOfOtherCopy(record_)) continue;
     return Status::Ok();
   }
   at_end_ = true;

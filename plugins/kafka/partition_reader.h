@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The records of one partition, between two offsets.
+// The records of one partition, between two offsets, without those of copies of the state other
+// than the one that counts.
 // Threading: one thread. Ownership: borrows the consumer; ends its reading when destroyed.
 #pragma once
 
@@ -10,16 +11,18 @@
 #include <string>
 
 #include "kafka/client.h"
+#include "kafka/position.h"
 #include "kafka/record_decoder.h"
+#include "kafka/topic_content.h"
 
 namespace sluice_kafka {
 
 class PartitionReader {
  public:
-  // From `low` to before `end`.
-  static sluice::sdk::Status Open(Client* consumer, const std::string& topic, int32_t partition,
-                                  int64_t low, int64_t end, Layout layout,
-                                  const std::string& stream, std::unique_ptr<PartitionReader>* out);
+  // `range`: from where the partition begins. What counts of it `position` says, which must outlive
+  // the reader.
+  static sluice::sdk::Status Open(Client* consumer, OffsetRange range, Layout layout,
+                                  const Position& position, std::unique_ptr<PartitionReader>* out);
   ~PartitionReader();
   PartitionReader(const PartitionReader&) = delete;
   PartitionReader& operator=(const PartitionReader&) = delete;
@@ -28,30 +31,24 @@ class PartitionReader {
   sluice::sdk::Status Advance();
   bool at_end() const { return at_end_; }
   const StoredRecord& record() const { return record_; }
-  // Whether records before the first are gone.
-  bool truncated() const { return low_ > 0; }
+  // Whether records before the first are gone that would count.
+  bool truncated() const { return truncated_; }
   // "topic orders, partition 0, offset 12", of the present record.
   std::string Place() const;
 
  private:
-  PartitionReader(Client* consumer, std::string topic, int32_t partition, Layout layout,
-                  std::string stream)
-      : consumer_(consumer),
-        topic_(std::move(topic)),
-        partition_(partition),
-        layout_(layout),
-        stream_(std::move(stream)) {}
+  PartitionReader(Client* consumer, OffsetRange range, Layout layout, const Position& position)
+      : consumer_(consumer), layout_(layout), position_(position), range_(std::move(range)) {}
+  bool IsOfOtherCopy(const StoredRecord& record) const;
 
   Client* const consumer_;
-  const std::string topic_;
-  const int32_t partition_;
   const Layout layout_;
-  const std::string stream_;
+  const Position& position_;
+  OffsetRange range_;
   rd_kafka_topic_t* handle_ = nullptr;
   bool started_ = false;
   bool at_end_ = false;
-  int64_t low_ = 0;
-  int64_t end_ = 0;
+  bool truncated_ = false;
   int64_t next_ = 0;
   StoredRecord record_;
 };

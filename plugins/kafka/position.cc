@@ -3,10 +3,47 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 namespace sluice_kafka {
 
 using nlohmann::json;
+
+namespace {
+
+bool ReadNumber(const json& object, const char* name, uint64_t* out) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_unsigned()) return false;
+  *out = found->get<uint64_t>();
+  return true;
+}
+
+bool ReadCopy(const json& object, CopyMark* out) {
+  return object.is_object() && ReadNumber(object, "height", &out->height) &&
+         ReadNumber(object, "epoch", &out->epoch) && ReadNumber(object, "parts", &out->parts) &&
+         ReadNumber(object, "rows", &out->rows);
+}
+
+bool ReadBegins(const json& object, std::map<std::string, std::vector<int64_t>>* out) {
+  if (!object.is_object()) return false;
+  for (const auto& [topic, offsets] : object.items()) {
+    if (!offsets.is_array()) return false;
+    std::vector<int64_t>& begins = (*out)[topic];
+    for (const json& offset : offsets) {
+      if (!offset.is_number_unsigned()) return false;
+      begins.push_back(offset.get<int64_t>());
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+int64_t Position::BeginOf(const std::string& in_topic, int32_t partition) const {
+  const auto found = begins.find(in_topic);
+  if (found == begins.end() || static_cast<size_t>(partition) >= found->second.size()) return 0;
+  return found->second[static_cast<size_t>(partition)];
+}
 
 std::string PositionKey(std::string_view stream, std::string_view sink) {
   return std::string(stream) + "." + std::string(sink);
@@ -26,6 +63,15 @@ std::string EncodePosition(const Position& position) {
   if (!position.encoding.empty()) object["encoding"] = position.encoding;
   if (!position.topic.empty()) object["topic"] = position.topic;
   object["topics"] = position.topics;
+  object["all_topics"] = position.all_topics;
+  if (const std::optional<CopyMark>& copy = position.snapshot; copy) {
+    object["snapshot"] = {{"height", copy->height},
+                          {"epoch", copy->epoch},
+                          {"parts", copy->parts},
+                          {"rows", copy->rows}};
+  }
+  if (position.copying) object["copying"] = true;
+  if (!position.begins.empty()) object["begins"] = position.begins;
   return object.dump();
 }
 
@@ -33,10 +79,7 @@ bool DecodePosition(std::string_view value, Position* position) {
   const json object = json::parse(value, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return false;
   const auto number = [&](const char* name, uint64_t* out) {
-    const auto found = object.find(name);
-    if (found == object.end() || !found->is_number_unsigned()) return false;
-    *out = found->get<uint64_t>();
-    return true;
+    return ReadNumber(object, name, out);
   };
   const auto text = [&](const char* name, std::string* out) {
     const auto found = object.find(name);
@@ -63,6 +106,17 @@ bool DecodePosition(std::string_view value, Position* position) {
   (void)text("layout", &position->layout);
   (void)text("encoding", &position->encoding);
   (void)text("topic", &position->topic);
+  position->all_topics = position->base == 0;
+  if (const auto all = object.find("all_topics"); all != object.end()) {
+    position->all_topics = all->is_boolean() && all->get<bool>();
+  }
+  position->copying = flag("copying");
+  if (const auto copy = object.find("snapshot"); copy != object.end()) {
+    if (!ReadCopy(*copy, &position->snapshot.emplace())) return false;
+  }
+  if (const auto begins = object.find("begins"); begins != object.end()) {
+    if (!ReadBegins(*begins, &position->begins)) return false;
+  }
   const auto topics = object.find("topics");
   if (topics == object.end()) return true;
   if (!topics->is_array()) return false;

@@ -121,6 +121,13 @@ Properties ReaderProperties() {
           {"fetch.wait.max.ms", "10"}};
 }
 
+Properties BoundedReaderProperties() {
+  Properties properties = ReaderProperties();
+  properties.emplace_back("queued.max.messages.kbytes", "2048");
+  properties.emplace_back("queued.min.messages", "1000");
+  return properties;
+}
+
 Status SettledOffsets(Client* consumer, Client* uncommitted, const std::string& topic,
                       int32_t partition, const CallLimit& limit, int64_t* low, int64_t* end) {
   int64_t written = 0;

@@ -29,6 +29,8 @@ enum class ReadThrough {
 
 // Properties of the consumer that these functions take: what is not committed is not seen.
 Properties ReaderProperties();
+// The same; what is read ahead is bounded, a partition and in all.
+Properties BoundedReaderProperties();
 
 // `uncommitted`: a client that is asked for the end with uncommitted records; may be null with
 // kStable. Nothing in *position: no record, or the topic is missing. RETRY: not readable now; with

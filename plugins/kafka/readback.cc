@@ -2,14 +2,12 @@
 #include "kafka/readback.h"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
-#include <queue>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "kafka/partition_merge.h"
 #include "kafka/partition_reader.h"
 #include "kafka/position.h"
 #include "kafka/position_topic.h"
@@ -28,55 +26,6 @@ using sluice::sdk::Status;
 namespace {
 
 constexpr std::chrono::seconds kOpenTimeout{30};
-
-// What is read ahead is bounded, a partition and in all.
-Properties BoundedReader() {
-  Properties properties = ReaderProperties();
-  properties.emplace_back("queued.max.messages.kbytes", "2048");
-  properties.emplace_back("queued.min.messages", "1000");
-  return properties;
-}
-
-// The partitions' records, merged by height and sequence.
-class Merge {
- public:
-  void Add(std::unique_ptr<PartitionReader> reader) {
-    readers_.push_back(std::move(reader));
-    Push(readers_.size() - 1);
-  }
-  bool empty() const { return heads_.empty(); }
-  PartitionReader& top() { return *readers_[std::get<2>(heads_.top())]; }
-  Status Pop() {
-    const size_t index = std::get<2>(heads_.top());
-    heads_.pop();
-    Status status = readers_[index]->Advance();
-    if (status.ok()) Push(index);
-    return status;
-  }
-
-  // The first height that all partitions hold in full; `all_gone` where one holds nothing any more.
-  uint64_t FirstWhole(uint64_t first, uint64_t all_gone) const {
-    for (const auto& reader : readers_) {
-      if (!reader->truncated()) continue;
-      if (reader->at_end()) return all_gone;
-      const StoredRecord& record = reader->record();
-      // A height of which a partition has lost the beginning.
-      first = std::max(first, record.height + 1);
-    }
-    return first;
-  }
-
- private:
-  using Head = std::tuple<uint64_t, uint32_t, size_t>;  // height, sequence, reader
-  void Push(size_t index) {
-    const PartitionReader& reader = *readers_[index];
-    if (reader.at_end()) return;
-    heads_.emplace(reader.record().height, reader.record().sequence, index);
-  }
-
-  std::vector<std::unique_ptr<PartitionReader>> readers_;
-  std::priority_queue<Head, std::vector<Head>, std::greater<>> heads_;
-};
 
 class Cursor : public ReadbackCursor {
  public:
@@ -104,23 +53,33 @@ class Cursor : public ReadbackCursor {
         status = SettledOffsets(consumer_.get(), uncommitted, topic, partition,
                                 CallLimit(kOpenTimeout, nullptr), &low, &end);
         if (status.ok()) {
-          status = PartitionReader::Open(consumer_.get(), topic, partition, low, end, layout_,
-                                         position_.stream, &reader);
+          status = PartitionReader::Open(consumer_.get(), {topic, partition, low, end}, layout_,
+                                         position_, &reader);
         }
         if (!status.ok()) return status;
         merge_.Add(std::move(reader));
       }
     }
-    next_ = merge_.FirstWhole(position_.base + 1, position_.height + 1);
+    in_copy_ = position_.snapshot && merge_.IsWhole();
+    next_ = in_copy_ ? position_.snapshot->height
+                     : merge_.FirstWhole(position_.base + 1, position_.height + 1);
     last_ = std::min(last_height, position_.height);
     return Status::Ok();
   }
 
   uint64_t first_height() const { return next_ > position_.height ? 0 : next_; }
+  // Whether what it gives begins with the state of the first height, or with height 1.
+  bool is_whole() const { return in_copy_ || next_ == 1; }
 
   Status Next(ReadbackItem* item) override {
     item->kind = SLUICE_READBACK_END;
     if (next_ > last_) return Status::Ok();
+    if (in_copy_) {
+      Status status = layout_ == Layout::kBlocks ? ReadRowOfPart(item) : ReadRow(item);
+      if (!status.ok() || item->kind == SLUICE_READBACK_ROW) return status;
+      in_copy_ = false;
+      if (++next_ > last_) return Status::Ok();
+    }
     changes_.clear();
     Status status = layout_ == Layout::kBlocks ? ReadBlock(item) : ReadChanges(item);
     if (!status.ok()) return status;
@@ -165,7 +124,65 @@ class Cursor : public ReadbackCursor {
     return Status::Ok();
   }
 
-  Status ReadBlock(ReadbackItem* item) {
+  // Layout changes: the copy's next row; none where there is no further one.
+  Status ReadRow(ReadbackItem* item) {
+    while (!merge_.empty() && merge_.top().record().height <= next_) {
+      const StoredRecord& record = merge_.top().record();
+      // Without a value: a key that the state did not have any more.
+      const bool is_row = record.of_copy && !record.is_tombstone;
+      if (is_row) {
+        changes_.resize(1);
+        if (std::string wrong = decoder_.DecodeChange(record, &changes_.front()); !wrong.empty()) {
+          return Status::Fatal(merge_.top().Place() + ": " + wrong);
+        }
+        GiveRow(changes_.front(), record.digest, item);
+      }
+      if (Status status = merge_.Pop(); !status.ok() || is_row) return status;
+    }
+    return Status::Ok();
+  }
+
+  // Layout blocks: the same.
+  Status ReadRowOfPart(ReadbackItem* item) {
+    for (; row_ == changes_.size(); ++parts_) {
+      if (Status status = SkipOld(); !status.ok()) return status;
+      if (!merge_.empty() && merge_.top().record().copy_parts) {
+        if (*merge_.top().record().copy_parts == parts_) return merge_.Pop();
+        return NotWhole();
+      }
+      StoredRecord first;
+      if (Status status = ReadChunks(&first); !status.ok()) return status;
+      if (!first.of_copy || first.copy_part != parts_) return NotWhole();
+      bool filtered = false;
+      if (std::string wrong = decoder_.DecodeBlock(block_, &changes_, &filtered); !wrong.empty()) {
+        return Status::Fatal("part " + std::to_string(parts_) + " of the copy at height " +
+                             std::to_string(next_) + ": " + wrong);
+      }
+      part_digest_ = first.digest;
+      row_ = 0;
+    }
+    GiveRow(changes_[row_++], part_digest_, item);
+    return Status::Ok();
+  }
+
+  void GiveRow(const StoredChange& row, const sluice_digest& digest, ReadbackItem* item) const {
+    item->kind = SLUICE_READBACK_ROW;
+    item->flags = position_.filtered ? SLUICE_BATCH_FILTERED : 0;
+    item->height = next_;
+    item->digest = digest;
+    item->store = sluice::sdk::Text(row.store);
+    item->key = Bytes(row.key);
+    item->value = Bytes(row.value);
+  }
+
+  Status NotWhole() const {
+    return Status::Fatal("part " + std::to_string(parts_) + " of the copy at height " +
+                         std::to_string(next_) + " is missing before " +
+                         (merge_.empty() ? "the end of the topic" : merge_.top().Place()));
+  }
+
+  // Puts the chunks of a height, or of a copy's part, together in block_; *first is one of them.
+  Status ReadChunks(StoredRecord* first) {
     block_.clear();
     for (uint32_t chunk = 0;;) {
       if (Status status = SkipOld(); !status.ok()) return status;
@@ -179,18 +196,24 @@ class Cursor : public ReadbackCursor {
       if (record.chunk == 0) {
         block_.clear();
         chunk = 0;
+        *first = record;
       }
       if (record.chunk != chunk) {
         return Status::Fatal(merge_.top().Place() + ": chunk " + std::to_string(record.chunk) +
                              " where " + std::to_string(chunk) + " comes next");
       }
       block_ += record.value;
-      item->digest = record.digest;
-      item->has_previous_digest = record.previous_digest ? 1 : 0;
-      if (record.previous_digest) item->previous_digest = *record.previous_digest;
       if (Status status = merge_.Pop(); !status.ok()) return status;
-      if (++chunk >= record.chunks) break;
+      if (++chunk >= record.chunks) return Status::Ok();
     }
+  }
+
+  Status ReadBlock(ReadbackItem* item) {
+    StoredRecord first;
+    if (Status status = ReadChunks(&first); !status.ok()) return status;
+    item->digest = first.digest;
+    item->has_previous_digest = first.previous_digest ? 1 : 0;
+    if (first.previous_digest) item->previous_digest = *first.previous_digest;
     bool filtered = false;
     if (std::string wrong = decoder_.DecodeBlock(block_, &changes_, &filtered); !wrong.empty()) {
       return Status::Fatal("height " + std::to_string(next_) + ": " + wrong);
@@ -204,9 +227,13 @@ class Cursor : public ReadbackCursor {
   const Layout layout_;
   const Position position_;
   RecordDecoder decoder_;
-  Merge merge_;
+  PartitionMerge merge_;
   uint64_t next_ = 1;
   uint64_t last_ = 0;
+  bool in_copy_ = false;  // rows of the height next_ come next
+  uint64_t parts_ = 0;    // of it, read so far; layout blocks
+  size_t row_ = 0;        // in changes_, of the present part
+  sluice_digest part_digest_{};
   // What the last item points to.
   std::string block_;
   std::vector<StoredChange> changes_;
@@ -222,8 +249,8 @@ Status OpenKafkaReadback(const ReadbackArgs& args, sluice::sdk::Host host, Readb
     return status;
   }
   std::unique_ptr<Client> consumer;
-  Status status =
-      Client::Open(RD_KAFKA_CONSUMER, settings, {}, BoundedReader(), host, nullptr, &consumer);
+  Status status = Client::Open(RD_KAFKA_CONSUMER, settings, {}, BoundedReaderProperties(), host,
+                               nullptr, &consumer);
   std::unique_ptr<Client> uncommitted;
   if (status.ok()) {
     status = Client::Open(RD_KAFKA_CONSUMER, settings, {},
@@ -250,7 +277,7 @@ Status OpenKafkaReadback(const ReadbackArgs& args, sluice::sdk::Host host, Readb
   if (!status.ok()) return status;
   info->first_height = empty ? 0 : opened->first_height();
   const bool filtered = stored && stored->filtered;
-  const bool truncated = !empty && info->first_height != 1;
+  const bool truncated = !empty && !opened->is_whole();
   info->flags =
       (filtered ? SLUICE_READBACK_FILTERED : 0) | (truncated ? SLUICE_READBACK_TRUNCATED : 0);
   *cursor = std::move(opened);

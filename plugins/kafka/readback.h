@@ -2,7 +2,8 @@
 //
 // Reading back what the sink's topics hold (sluice.readback/1): joins no group, writes nothing, and
 // sees what is committed, also while the sink writes. The partitions are read side by side and
-// merged by height and sequence. Memory: one height, and a bounded read-ahead a partition.
+// merged by height and sequence, from where the last whole copy of the state begins: its rows come
+// first. Memory: one height or part, and a bounded read-ahead a partition.
 // Threading: control thread.
 #pragma once
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <sluice/plugin.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,6 +25,13 @@ inline constexpr char kHeaderDigest[] = "sluice-digest";
 inline constexpr char kHeaderPreviousDigest[] = "sluice-previous-digest";
 inline constexpr char kHeaderChunk[] = "sluice-chunk";    // from 0; only where there are several
 inline constexpr char kHeaderChunks[] = "sluice-chunks";  // how many there are
+// Of the records of a copy of the state; the epoch of the start that wrote it.
+inline constexpr char kHeaderSnapshot[] = "sluice-snapshot";  // its height
+inline constexpr char kHeaderEpoch[] = "sluice-epoch";
+// Layout blocks only.
+inline constexpr char kHeaderPart[] = "sluice-part";  // from 0
+inline constexpr char kHeaderParts[] =
+    "sluice-parts";  // how many; of the record that ends the copy
 
 // To be stored. Views are valid as long as the call that hands it on.
 struct Record {
@@ -33,5 +42,8 @@ struct Record {
   std::optional<std::string_view> value;  // nothing: a tombstone
   std::vector<std::pair<const char*, std::string_view>> headers;
 };
+
+// Takes records one by one; what it answers but OK ends the encoding that calls it.
+using EmitRecord = std::function<sluice::sdk::Status(const Record&)>;
 
 }  // namespace sluice_kafka

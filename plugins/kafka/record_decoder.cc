@@ -62,6 +62,8 @@ std::string ReadRecord(const rd_kafka_message_t& message, Layout layout, StoredR
   if (!bytes) return wrong(kHeaderDigest);
   out->digest = *bytes;
   out->stream = headers.Find(kHeaderStream).value_or("");
+  out->of_copy = headers.Find(kHeaderSnapshot).has_value();
+  if (out->of_copy && !headers.Read(kHeaderEpoch, &out->copy_epoch)) return wrong(kHeaderEpoch);
   if (layout == Layout::kChanges) {
     if (!headers.Read(kHeaderSequence, &out->sequence)) return wrong(kHeaderSequence);
     if (!headers.Read(kHeaderTransaction, &out->transaction)) return wrong(kHeaderTransaction);
@@ -76,6 +78,11 @@ std::string ReadRecord(const rd_kafka_message_t& message, Layout layout, StoredR
       if (!headers.Read(kHeaderChunks, &out->chunks)) return wrong(kHeaderChunks);
       if (!headers.Read(kHeaderChunk, &out->chunk)) return wrong(kHeaderChunk);
     }
+    if (headers.Find(kHeaderParts)) {
+      if (!headers.Read(kHeaderParts, &out->copy_parts.emplace())) return wrong(kHeaderParts);
+    } else if (out->of_copy && !headers.Read(kHeaderPart, &out->copy_part)) {
+      return wrong(kHeaderPart);
+    }
   }
   out->key.assign(static_cast<const char*>(message.key), message.key_len);
   out->is_tombstone = message.payload == nullptr;
@@ -89,7 +96,7 @@ std::string RecordDecoder::DecodeChange(const StoredRecord& record, StoredChange
   *out = StoredChange();
   out->is_delete = record.is_tombstone;
   out->transaction = record.transaction;
-  out->sequence = record.sequence;
+  out->sequence = static_cast<uint32_t>(record.sequence);
   out->store = record.store;
   out->key = record.key;
   if (!plain_keys_) {

@@ -22,10 +22,14 @@ namespace sluice_kafka {
 // A record with its headers read. Owns its bytes.
 struct StoredRecord {
   uint64_t height = 0;
-  uint32_t sequence = 0;
+  uint64_t sequence = 0;  // of a change in its height, of a row in its copy
   uint32_t transaction = 0;
   uint32_t chunk = 0;
   uint32_t chunks = 1;
+  bool of_copy = false;  // of the state, whose height it has; these are set then only:
+  uint64_t copy_epoch = 0;
+  uint64_t copy_part = 0;              // layout blocks
+  std::optional<uint64_t> copy_parts;  // layout blocks, of the record that ends the copy
   sluice_digest digest{};
   std::optional<sluice_digest> previous_digest;
   std::string stream;
@@ -55,7 +59,7 @@ class RecordDecoder {
   bool is_protobuf() const { return encoding_ == Encoding::kProtobuf; }
   // Each returns what is wrong, or nothing.
   std::string DecodeChange(const StoredRecord& record, StoredChange* out);
-  // A block's value, its chunks put together.
+  // A block's value, or that of a copy's part, its chunks put together.
   std::string DecodeBlock(std::string_view value, std::vector<StoredChange>* changes,
                           bool* filtered);
 

@@ -16,7 +16,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <sluice/plugin.hpp>
 #include <string>
 
@@ -27,7 +26,7 @@ namespace sluice_kafka {
 
 class RecordEncoder {
  public:
-  using Emit = std::function<sluice::sdk::Status(const Record&)>;
+  using Emit = EmitRecord;
 
   RecordEncoder(const Settings& settings, std::string stream, bool plain_keys);
 
@@ -37,8 +36,6 @@ class RecordEncoder {
  private:
   sluice::sdk::Status EncodeChanges(const sluice::sdk::Batch& batch, const Emit& emit);
   sluice::sdk::Status EncodeBlock(const sluice::sdk::Batch& batch, const Emit& emit);
-  void EncodeValue(uint64_t height, const sluice_change& change);
-  void EncodeBlockJson(const sluice::sdk::Batch& batch);
 
   const Layout layout_;
   const Encoding encoding_;

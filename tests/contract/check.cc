@@ -35,7 +35,7 @@ const std::vector<Check>& AllChecks() {
     std::vector<Check> checks;
     for (std::vector<Check> (*part)() :
          {SettingsChecks, LifeChecks, ResumeChecks, AckChecks, ContentChecks, FilterChecks,
-          RefusalChecks, FenceChecks, ParallelChecks, RestartChecks}) {
+          RefusalChecks, FenceChecks, ParallelChecks, RestartChecks, SnapshotChecks}) {
       std::vector<Check> some = part();
       std::move(some.begin(), some.end(), std::back_inserter(checks));
     }
@@ -117,6 +117,20 @@ Result<bool> CheckContext::Resumes() {
   if (made->can_resume()) return true;
   NotChecked("no resume: the sink cannot say where it stands, so a height may be there twice");
   return false;
+}
+
+Result<bool> CheckContext::TakesSnapshots() {
+  SLUICE_ASSIGN_OR_RETURN(PluginLibrary * library, Load());
+  IncarnationOptions options;
+  options.epoch = report_->NextEpoch();
+  SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Incarnation> made,
+                          Incarnation::Create(library, place_, options, report_));
+  if (!made->can_take_snapshot()) {
+    NotChecked("no sluice.snapshot/1: the sink takes no snapshot");
+    return false;
+  }
+  if (made->can_resume()) return true;
+  return Error(Wrong("it takes snapshots and has no resume: nobody learns that one is whole"));
 }
 
 Status ExpectPosition(const SinkPosition& position, const History& history, Height expected,

@@ -68,6 +68,8 @@ class CheckContext {
 
   // Whether the plugin says where its sink stands; where it does not, says so once.
   Result<bool> Resumes();
+  // Whether the plugin has sluice.snapshot/1; where it has not, says so once.
+  Result<bool> TakesSnapshots();
 
  private:
   const Subject& subject_;
@@ -98,6 +100,7 @@ std::vector<Check> FilterChecks();
 std::vector<Check> AckChecks();
 std::vector<Check> ParallelChecks();
 std::vector<Check> RestartChecks();
+std::vector<Check> SnapshotChecks();
 
 // The first thing that is wrong.
 template <typename... Args>

@@ -9,17 +9,15 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <functional>
-#include <thread>
 
 #include "contract/check.h"
 #include "contract/content.h"
+#include "contract/kill_in.h"
 
 namespace sluice::contract {
 namespace {
 
 constexpr Height kFar{1000};
-constexpr int kPlaces = 6;        // in the middle of a call: at i/kPlaces of the time it takes
 constexpr uint64_t kHeights = 4;  // delivered in each incarnation
 
 // What is known of the sink, whichever process made it so.
@@ -33,29 +31,6 @@ void Raise(std::atomic<uint64_t>* number, uint64_t value) {
   uint64_t now = number->load();
   while (now < value && !number->compare_exchange_weak(now, value)) {
   }
-}
-
-// Runs `call`, and ends this process when the share `place` of the time that it took before is
-// over; at the latest when it returns. Place 0: at once; the last: after it.
-void KillIn(const std::function<void()>& call, int place, Known* known) {
-  std::atomic<bool> entered{false};
-  std::thread killer;
-  if (place < kPlaces) {
-    const Duration after(known->nanos * place / kPlaces);
-    killer = std::thread([&entered, after] {
-      while (!entered.load()) {
-      }
-      const TimePoint until = Now() + after;
-      while (Now() < until) {
-      }
-      KillSelf();
-    });
-  }
-  const TimePoint began = Now();
-  entered = true;
-  call();
-  known->nanos = std::chrono::nanoseconds(Now() - began).count();
-  KillSelf();
 }
 
 enum class Point {
@@ -86,20 +61,20 @@ class Killing {
     if (point_ == Point::kAfterStart) KillSelf();
     if (point_ == Point::kInAttach) {
       Status status;
-      KillIn([&] { status = sink->ResumeAndAttach(history_); }, place, known_);
+      KillIn([&] { status = sink->ResumeAndAttach(history_); }, place, &known_->nanos);
     }
     SLUICE_RETURN_IF_ERROR(Attach(sink.get()));
     if (point_ == Point::kAfterAttach) KillSelf();
     const Height first = sink->base().height + 1;
     const Height last = std::min(sink->base().height + kHeights, history_.last());
     if (point_ == Point::kInDeliver) {
-      KillIn([&] { (void)DeliverAll(sink.get(), first, last, last); }, place, known_);
+      KillIn([&] { (void)DeliverAll(sink.get(), first, last, last); }, place, &known_->nanos);
     }
     const bool open =
         point_ == Point::kInGroup || point_ == Point::kInDrain || point_ == Point::kInDestroy;
     SLUICE_RETURN_IF_ERROR(DeliverAll(sink.get(), first, last, open ? kFar : last));
-    if (point_ == Point::kInDrain) KillIn([&] { (void)sink->Drain(); }, place, known_);
-    if (point_ == Point::kInDestroy) KillIn([&] { sink->Destroy(); }, place, known_);
+    if (point_ == Point::kInDrain) KillIn([&] { (void)sink->Drain(); }, place, &known_->nanos);
+    if (point_ == Point::kInDestroy) KillIn([&] { sink->Destroy(); }, place, &known_->nanos);
     if (point_ == Point::kAfterAck) {
       SLUICE_RETURN_IF_ERROR(sink->AwaitAcked(last));
       NoteAcked(*sink);
@@ -158,7 +133,7 @@ Status KilledAt(CheckContext* context, Point point, int kills) {
   Killing killing(context, history, point, &*known);
   for (int i = 0; i < kills; ++i) {
     // The first goes through, and tells how long the call takes.
-    const int place = i == 0 ? kPlaces : i - 1;
+    const int place = i == 0 ? kKillPlaces : i - 1;
     Child victim([&] {
       const Status status = killing.Run(place);
       if (status.ok()) return 0;
@@ -197,7 +172,7 @@ std::vector<Check> RestartChecks() {
   const char* const kChange =
       "store data and position in one transaction, ack after it, and answer resume from the "
       "outside system";
-  constexpr int kAll = kPlaces + 1;
+  constexpr int kAll = kKillPlaces + 1;
   return {
       {"restart.after_start", kWhy, kChange, Killed<Point::kAfterStart, 2>},
       {"restart.in_attach", kWhy, kChange, Killed<Point::kInAttach, kAll>},

@@ -88,12 +88,13 @@ class Comparison {
     const ReadbackInfo& info = readback->info();
     SLUICE_RETURN_IF_ERROR(
         ExpectPosition(info.position, history_, last_).WithContext("reading back"));
-    const bool nothing = last_ == history_.base().height;
+    const bool copied = history_.snapshot().has_value();
+    const bool nothing = last_ == history_.base().height && !copied;
     const bool filtered = !filter_.passes_all() && !nothing;
     if (info.filtered != filtered) {
       return Wrong("reading back says {}filtered", info.filtered ? "" : "not ");
     }
-    const bool truncated = history_.base().height > Height() && !nothing;
+    const bool truncated = history_.base().height > Height() && !nothing && !copied;
     if (info.truncated != truncated) {
       return Wrong("reading back says {}truncated; the sink began above height {}",
                    info.truncated ? "" : "not ", history_.base().height);
@@ -108,23 +109,88 @@ class Comparison {
     return filter_.passes_all() ? set : FilterChangeSet(*set, filter_);
   }
 
+  // The rows of the snapshot that the history begins behind.
+  std::map<Key, std::string> ExpectedRows() const {
+    std::map<Key, std::string> rows;
+    if (!history_.snapshot()) return rows;
+    for (const auto& [key, value] : *history_.snapshot()) {
+      Change change;
+      change.store = key.first;
+      change.key = key.second;
+      if (filter_.Passes(change)) rows.emplace(key, value);
+    }
+    return rows;
+  }
+
+  // Each once, before all heights. *more, *item: what comes behind them.
+  Status CompareRows(Readback* readback, ReadbackItem* item, bool* more) {
+    std::map<Key, std::string> expected = ExpectedRows();
+    const Base& base = history_.base();
+    if (readback->info().first_height != base.height) {
+      return Wrong("reading back begins at height {}, the snapshot is of height {}",
+                   readback->info().first_height, base.height);
+    }
+    for (;;) {
+      SLUICE_ASSIGN_OR_RETURN(*more, readback->Next(item));
+      if (!*more || !item->is_row) break;
+      SLUICE_RETURN_IF_ERROR(TakeRow(*item, &expected));
+      if (item->height != base.height) {
+        return Wrong("a row of the snapshot at height {} is read back with height {}", base.height,
+                     item->height);
+      }
+      if (item->digest_known && item->digest != base.digest) {
+        return Wrong("a row of the snapshot is read back with another digest than its height's");
+      }
+    }
+    return ExpectNoneLeft(expected);
+  }
+
+  static Status TakeRow(const ReadbackItem& item, std::map<Key, std::string>* expected) {
+    const std::string what = fmt::format("store {}, key {}", item.store, Shown(item.key));
+    const auto known = expected->find(Key(item.store, item.key));
+    if (known == expected->end()) {
+      return Wrong("{} is read back: it was deleted, never there, or is given twice", what);
+    }
+    if (known->second != item.value) {
+      return Wrong("{}: value {} became {}", what, Shown(known->second), Shown(item.value));
+    }
+    expected->erase(known);
+    return Status::Ok();
+  }
+
+  static Status ExpectNoneLeft(const std::map<Key, std::string>& expected) {
+    if (expected.empty()) return Status::Ok();
+    const Key& key = expected.begin()->first;
+    return Wrong("{} keys are not read back, one of them in store {}: {}", expected.size(),
+                 key.first, Shown(key.second));
+  }
+
   Status CompareChanges(Readback* readback) {
     ReadbackItem item;
+    bool more = false;
+    const bool copied = history_.snapshot().has_value();
+    if (copied) SLUICE_RETURN_IF_ERROR(CompareRows(readback, &item, &more));
+    bool have_next = copied;
     for (Height height = history_.first(); height <= last_; ++height) {
-      SLUICE_ASSIGN_OR_RETURN(const bool more, readback->Next(&item));
+      if (!std::exchange(have_next, false)) {
+        SLUICE_ASSIGN_OR_RETURN(more, readback->Next(&item));
+      }
       if (!more) return Wrong("height {} and all after it are not read back", height);
+      if (item.is_row) return Wrong("a row is read back where height {} is next", height);
       if (item.height != height) {
         return Wrong("height {} is read back where height {} is next", item.height, height);
       }
       SLUICE_RETURN_IF_ERROR(CompareHeight(*Expected(height), item));
     }
-    SLUICE_ASSIGN_OR_RETURN(const bool more, readback->Next(&item));
+    if (!have_next) {
+      SLUICE_ASSIGN_OR_RETURN(more, readback->Next(&item));
+    }
     return more ? Wrong("height {} is read back after the last, {}", item.height, last_)
                 : Status::Ok();
   }
 
   Status CompareState(Readback* readback) {
-    std::map<Key, std::string> expected;
+    std::map<Key, std::string> expected = ExpectedRows();
     for (Height height = history_.first(); height <= last_; ++height) {
       const std::shared_ptr<const ChangeSet> set = Expected(height);
       for (const Change& change : set->changes()) {
@@ -140,20 +206,9 @@ class Comparison {
     for (;;) {
       SLUICE_ASSIGN_OR_RETURN(const bool more, readback->Next(&item));
       if (!more) break;
-      const std::string what = fmt::format("store {}, key {}", item.store, Shown(item.key));
-      const auto known = expected.find(Key(item.store, item.key));
-      if (known == expected.end()) {
-        return Wrong("{} is read back: it was deleted, never there, or is given twice", what);
-      }
-      if (known->second != item.value) {
-        return Wrong("{}: value {} became {}", what, Shown(known->second), Shown(item.value));
-      }
-      expected.erase(known);
+      SLUICE_RETURN_IF_ERROR(TakeRow(item, &expected));
     }
-    if (expected.empty()) return Status::Ok();
-    const Key& key = expected.begin()->first;
-    return Wrong("{} keys are not read back, one of them in store {}: {}", expected.size(),
-                 key.first, Shown(key.second));
+    return ExpectNoneLeft(expected);
   }
 
   const History& history_;

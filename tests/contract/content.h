@@ -11,7 +11,8 @@
 
 namespace sluice::contract {
 
-// The sink holds just the heights of `history` through `last`, as `filter` leaves them. Where the
+// The sink holds just the heights of `history` through `last`, and before them the rows of the
+// snapshot where it begins behind one, as `filter` leaves them. Where the
 // plugin has no sluice.readback/1 the report says that it was not checked.
 Status ExpectContent(CheckContext* context, const History& history, Height last,
                      const ChangeFilter& filter = {});

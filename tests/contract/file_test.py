@@ -12,7 +12,8 @@ NOT_CHECKED = ["acks.of_parts"]
 
 class FileSink(ContractCase):
     def kept(self, **settings):
-        self.assert_kept(run(PLUGINS / "file.so", {"path": "stream", **settings}), NOT_CHECKED)
+        self.assert_kept(run(PLUGINS / "file.so", {"path": "{sink}", **settings}), NOT_CHECKED,
+                         snapshots=True)
 
     def test_segments(self):
         self.kept()

@@ -56,6 +56,8 @@ void History::AddOrdinary(int count) {
 History History::Until(Height height) const {
   SLUICE_CHECK(height >= base_.height && height <= last(), "a branch begins within its history");
   History branch(stream_id_, base_);
+  branch.snapshot_ = snapshot_;
+  if (snapshot_) branch.state_ = *snapshot_;
   for (Height h = first(); h <= height; ++h) {
     branch.sets_.push_back(at(h));
     for (const Change& change : at(h)->changes()) {
@@ -68,6 +70,14 @@ History History::Until(Height height) const {
     }
   }
   return branch;
+}
+
+History History::FromSnapshotAt(Height height) const {
+  History copied(stream_id_, {height, digest(height)});
+  copied.snapshot_ = Until(height).state_;
+  copied.sets_.assign(sets_.begin() + static_cast<ptrdiff_t>(height - base_.height), sets_.end());
+  copied.state_ = state_;
+  return copied;
 }
 
 const std::shared_ptr<const ChangeSet>& History::at(Height height) const {

@@ -35,6 +35,9 @@ inline Op Delete(std::string store, std::string key, uint32_t transaction = 0) {
   return {std::move(store), std::move(key), std::nullopt, transaction};
 }
 
+// What stores hold: values by store and key.
+using State = std::map<std::pair<std::string, std::string>, std::string>;
+
 class History {
  public:
   // Begins above height 0 of `stream_id`, or above `base`.
@@ -51,6 +54,11 @@ class History {
   // This history as it was at `height`.
   History Until(Height height) const;
 
+  // The same heights to a sink that took a snapshot at `height` and goes on behind it.
+  History FromSnapshotAt(Height height) const;
+  // The rows of that snapshot; nothing: the history begins with heights.
+  const std::optional<State>& snapshot() const { return snapshot_; }
+
   const std::string& stream_id() const { return stream_id_; }
   const Base& base() const { return base_; }
   Height first() const { return base_.height + 1; }
@@ -62,7 +70,8 @@ class History {
   std::string stream_id_;
   Base base_;
   std::vector<std::shared_ptr<const ChangeSet>> sets_;
-  std::map<std::pair<std::string, std::string>, std::string> state_;  // after the last height
+  std::optional<State> snapshot_;
+  State state_;  // after the last height
 };
 
 }  // namespace sluice::contract

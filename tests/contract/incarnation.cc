@@ -76,6 +76,20 @@ Status Incarnation::Attach(const Base& base, AttachReason reason) {
   return Status::Ok();
 }
 
+Status Incarnation::BeginSnapshot(const History& copy) {
+  SnapshotArgs args;
+  args.base = copy.base();
+  args.epoch = options_.epoch;
+  args.filtered = !options_.filter.passes_all();
+  args.time_unix_nanos = WallNanos();
+  args.rows_about = copy.snapshot()->size();
+  return instance_->BeginSnapshot(args);
+}
+
+Status Incarnation::TakePart(uint64_t part, const std::vector<SnapshotRow>& rows) {
+  return instance_->TakeSnapshotPart(part, rows);
+}
+
 Status Incarnation::ResumeAndAttach(const History& history) {
   AttachQuestion question;
   question.epoch = options_.epoch;

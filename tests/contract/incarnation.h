@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -55,6 +56,11 @@ class Incarnation {
   bool can_resume() const { return instance_->can_resume(); }
   Result<SinkPosition> Resume() { return instance_->Resume(); }
   Status Attach(const Base& base, AttachReason reason);
+  // sluice.snapshot/1. The snapshot is the one that `copy` goes on behind.
+  bool can_take_snapshot() const { return instance_->can_take_snapshot(); }
+  Status BeginSnapshot(const History& copy);
+  Status TakePart(uint64_t part, const std::vector<SnapshotRow>& rows);
+  Status EndSnapshot() { return instance_->EndSnapshot(); }
   // `newest`: the newest height that could be delivered now. A filtered sink gets what its filter
   // leaves.
   Status DeliverOnce(const History& history, Height height, Height newest);

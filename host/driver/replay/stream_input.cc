@@ -174,10 +174,9 @@ Status StreamInput::CheckPosition(const Entry& entry) const {
                          reader_->stream(), start_.height, source_));
 }
 
-// A base or a gap stands at the beginning of each file, and nowhere else.
+// A base, a gap or a snapshot's beginning stands at the beginning of each file, and nowhere else.
 void StreamInput::CountBytes(const Entry& entry) {
-  const bool begins_file = entry.kind != EntryKind::kHeight;
-  if (begins_file && begun_) file_begins_at_ += reader_->files()[current_file_++].bytes;
+  if (BeginsFile(entry.kind) && begun_) file_begins_at_ += reader_->files()[current_file_++].bytes;
   begun_ = true;
   bytes_read_.store(file_begins_at_ + entry.offset + entry.size, std::memory_order_relaxed);
 }
@@ -194,8 +193,9 @@ Result<ReadBlock> StreamInput::Take(const Entry& entry) {
   if (height != next) {
     return Error(
         InvalidAt(entry, fmt::format("height {} where {} is the next: the heights between were "
-                                     "deleted by retention or skipped by the sink; begin with a "
-                                     "home that has them, as a restored backup",
+                                     "deleted by retention, skipped by the sink, or stand in a "
+                                     "snapshot; begin with a home that has them, as a restored "
+                                     "backup",
                                      height, next)));
   }
   if (entry.filtered) {

@@ -11,7 +11,8 @@ REQUEST_MS = 60000
 for name in ("conf_new", "new", "queue_new", "queue_poll", "NewTopic_new", "DeleteTopic_new",
              "ConfigResource_new", "AdminOptions_new", "event_CreateTopics_result",
              "event_DeleteTopics_result", "event_AlterConfigs_result", "CreateTopics_result_topics",
-             "DeleteTopics_result_topics", "AlterConfigs_result_resources"):
+             "DeleteTopics_result_topics", "AlterConfigs_result_resources",
+             "topic_partition_list_new", "topic_partition_list_add", "DeleteRecords_new"):
     getattr(LIBRARY, f"rd_kafka_{name}").restype = ctypes.c_void_p
 for name in ("event_error_string", "topic_result_error_string", "ConfigResource_error_string"):
     getattr(LIBRARY, f"rd_kafka_{name}").restype = ctypes.c_char_p
@@ -25,8 +26,9 @@ def pointer(value):
     return ctypes.c_void_p(value)
 
 
-def request(brokers, operation, item, error_string, result_items):
-    """One request about one item; raises what the broker says against it."""
+def request(brokers, operation, item, error_string=None, result_items=None):
+    """One request about one item; raises what the broker says against it: against the item too,
+    where the functions are given that tell."""
     text = ctypes.create_string_buffer(512)
     conf = pointer(call("conf_new"))
     call("conf_set", conf, b"bootstrap.servers", brokers.encode(), text, 512)
@@ -41,6 +43,8 @@ def request(brokers, operation, item, error_string, result_items):
             raise AssertionError(f"{operation}: no answer")
         if call("event_error", event) != 0:
             raise AssertionError(f"{operation}: {call('event_error_string', event).decode()}")
+        if error_string is None:
+            return
         result = pointer(call(f"event_{operation}_result", event))
         count = ctypes.c_size_t()
         items = pointer(call(result_items, result, ctypes.byref(count)))
@@ -68,6 +72,18 @@ def delete_topic(brokers, topic):
     item = call("DeleteTopic_new", topic.encode())
     request(brokers, "DeleteTopics", item, "topic_result_error_string", "DeleteTopics_result_topics")
     call("DeleteTopic_destroy", pointer(item))
+
+
+def delete_records(brokers, topic, partition, offset):
+    """Those before the offset."""
+    places = pointer(call("topic_partition_list_new", 1))
+    call("topic_partition_list_add", places, topic.encode(), partition)
+    call("topic_partition_list_set_offset", places, topic.encode(), partition,
+         ctypes.c_int64(offset))
+    item = call("DeleteRecords_new", places)
+    call("topic_partition_list_destroy", places)
+    request(brokers, "DeleteRecords", item)
+    call("DeleteRecords_destroy", pointer(item))
 
 
 def alter_topic(brokers, topic, name, value):

@@ -299,6 +299,16 @@ class Cluster:
                 raise AssertionError(f"{topic} is still there")
             time.sleep(0.05)  # looks again; nothing is timed by it
 
+    def delete_records(self, topic, partition, offset):
+        """Until a reader finds none before the offset."""
+        kafka_admin.delete_records(self.brokers, topic, partition, offset)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while any(row[0] == partition and row[1] < offset
+                  for row in self.read(topic, committed=False)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{topic}: records before offset {offset} are still there")
+            time.sleep(0.05)  # looks again; nothing is timed by it
+
     def alter_topic(self, topic, name, value):
         kafka_admin.alter_topic(self.brokers, topic, name, value)
 

@@ -216,6 +216,50 @@ class Topics(KafkaCase):
         self.assertRefused(home, blocks + make_blocks(5, 6), f"topic {taken} holds records, but "
                            "there is no position of this sink")
 
+    def test_strangers_records_in_a_stores_topic_of_ones_own_are_named_by_verify(self):
+        home = self.home({"topic": "place"})
+        text = (home.path / "config" / "app.toml").read_text()
+        home.configure(text.replace('"place"', json.dumps(home.stream + ".{store}")))
+        blocks = make_blocks(1, 12)
+        self.assertDone(home.replay(blocks[:6]))
+        topic = f"{home.stream}.orders"
+        mine = len(self.cluster.read_settled(topic, len(expected_changes(blocks[:6], "orders"))))
+        # With the sink's headers, but of somebody else.
+        headers = [part for pair in (("stream", "other"), ("height", 6), ("seq", 0), ("tx", 0),
+                                     ("store", "orders"), ("digest", "0" * 64))
+                   for part in ("-H", f"sluice-{pair[0]}={pair[1]}")]
+        self.cluster.kcat("-P", "-t", topic, "-k", "k-1", *headers, stdin=b"strange")
+        # The sink goes on by its position: what others write is theirs.
+        self.assertDone(home.replay(blocks))
+        rows = self.cluster.read_settled(topic, len(expected_changes(blocks, "orders")) + 1)
+        own = [row for row in rows if row[4]["sluice-stream"] == home.stream]
+        self.assertEqual(changes_of(own, plain_keys=True), expected_changes(blocks, "orders"))
+        outcome = home.run("verify", "--sink", "orders")
+        self.assertEqual(outcome.code, 1, outcome)
+        offset = rows[mine][1]
+        self.assertIn(f"topic {topic}, partition 0, offset {offset} belongs to stream other",
+                      outcome.err)
+
+    def test_nothing_is_deleted_from_a_topic_that_is_created(self):
+        home = self.home()
+        self.assertDone(home.replay(make_blocks(1, 2)))
+        described = self.cluster.tool("ConfigCommand", "--describe", "--entity-type", "topics",
+                                      "--entity-name", home.stream)
+        for setting in ("cleanup.policy=delete", "retention.ms=-1", "retention.bytes=-1"):
+            self.assertIn(setting + " ", described)
+
+    def test_verify_says_where_it_begins_once_the_beginning_is_deleted(self):
+        home = self.home({"partitions": 2})
+        blocks = make_blocks(1, 30, changes=20)
+        self.assertDone(home.replay(blocks))
+        rows = self.cluster.read_settled(home.stream, len(expected_changes(blocks)))
+        # A height's records are deleted in one partition from its middle on, none in the other.
+        ninth = [row for row in rows if row[0] == 1 and row[4]["sluice-height"] == "9"]
+        self.assertGreater(len(ninth), 1)
+        self.cluster.delete_records(home.stream, 1, ninth[1][1])
+        report = self.assertEqualInKafka(home)
+        self.assertEqual((report["complete"], report["from"]), (False, 10), report)
+
     def test_aborted_records_in_a_topic_are_no_records(self):
         home = self.home()
         self.cluster.create_topic(home.stream)
@@ -404,6 +448,17 @@ class Settings(KafkaCase):
 
     def test_properties_are_handed_through(self):
         home = self.home({"producer": {"compression.type": "zstd", "client.id": "sluice-test"}})
+        blocks = make_blocks(1, 10)
+        self.assertDone(home.replay(blocks))
+        self.assertHolds(home, blocks)
+
+    def test_a_linger_that_a_transaction_would_not_outlive_is_refused(self):
+        self.refused({"linger": "31s"}, "setting linger: more than 30000 ms",
+                     "producer.transaction.timeout.ms")
+        self.refused({"linger": "2s", "producer": {"transaction.timeout.ms": "3000"}},
+                     "setting linger: more than 1500 ms")
+        # Without transactions there is none to outlive.
+        home = self.home({"linger": "31s", "batch_blocks": 5, "transactions": False})
         blocks = make_blocks(1, 10)
         self.assertDone(home.replay(blocks))
         self.assertHolds(home, blocks)

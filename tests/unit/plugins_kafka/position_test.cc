@@ -30,6 +30,42 @@ TEST(KafkaPosition, IsReadBackAsItWasWritten) {
   EXPECT_TRUE(read.filtered && read.plain_keys);
 }
 
+TEST(KafkaPosition, OfACopyIsReadBackAsItWasWritten) {
+  Position written = Example();
+  written.all_topics = false;
+  written.copying = true;
+  written.snapshot = CopyMark{9, 7, 3, 4000000000000};
+  written.begins["a"] = {57, 0};
+  Position read;
+  ASSERT_TRUE(DecodePosition(EncodePosition(written), &read));
+  EXPECT_EQ(EncodePosition(read), EncodePosition(written));
+  EXPECT_FALSE(read.all_topics);
+  EXPECT_TRUE(read.copying);
+  ASSERT_TRUE(read.snapshot.has_value());
+  EXPECT_EQ(read.snapshot->height, 9u);
+  EXPECT_EQ(read.snapshot->epoch, 7u);
+  EXPECT_EQ(read.snapshot->parts, 3u);
+  EXPECT_EQ(read.snapshot->rows, 4000000000000u);
+  EXPECT_EQ(read.BeginOf("a", 0), 57);
+  // What is not listed counts from its beginning: a topic, or a partition that was added.
+  EXPECT_EQ(read.BeginOf("a", 2), 0);
+  EXPECT_EQ(read.BeginOf("b", 0), 0);
+}
+
+TEST(KafkaPosition, OfAnEarlierVersionListsAllTopicsUnlessItBeganBehindAGap) {
+  const std::string digest(64, '0');
+  const auto listed = [&](const std::string& base) {
+    Position read;
+    EXPECT_TRUE(DecodePosition(R"({"stream":"s","sink":"k","epoch":1,"height":9,"base":)" + base +
+                                   R"(,"digest":")" + digest + R"(","topics":["a"]})",
+                               &read));
+    EXPECT_FALSE(read.snapshot.has_value() || read.copying);
+    return read.all_topics;
+  };
+  EXPECT_TRUE(listed("0"));
+  EXPECT_FALSE(listed("7"));
+}
+
 TEST(KafkaPosition, TakesUnknownFieldsAndMissingFlags) {
   Position read;
   const std::string digest(64, '0');
@@ -47,6 +83,17 @@ TEST(KafkaPosition, RefusesWhatIsNoPosition) {
        {"", "x", "[]", "{}", R"({"stream":"s","sink":"k","epoch":-1,"height":2,"base":0})",
         R"({"stream":"s","sink":"k","epoch":1,"height":2,"base":0,"digest":"00"})"}) {
     EXPECT_FALSE(DecodePosition(value, &read)) << value;
+  }
+}
+
+TEST(KafkaPosition, RefusesACopyThatIsNone) {
+  const std::string digest(64, '0');
+  const std::string before =
+      R"({"stream":"s","sink":"k","epoch":1,"height":2,"base":0,"digest":")" + digest + R"(",)";
+  for (const char* member : {R"("snapshot":1)", R"("snapshot":{"height":1,"epoch":1,"parts":1})",
+                             R"("begins":[1])", R"("begins":{"t":1})", R"("begins":{"t":[-1]})"}) {
+    Position read;
+    EXPECT_FALSE(DecodePosition(before + member + "}", &read)) << member;
   }
 }
 
