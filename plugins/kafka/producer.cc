@@ -48,6 +48,9 @@ Properties Own(const Settings& settings, const std::string& transactional_id) {
     // below the last one they have seen. The guarantee does not hold for records that time out.
     own.emplace_back("enable.gapless.guarantee", "true");
     own.emplace_back("message.timeout.ms", "0");
+    // A broker takes any sequence of a producer it has not seen: where the first batch of a new one
+    // is refused, it would store the next one that is on its way already.
+    own.emplace_back("max.in.flight.requests.per.connection", "1");
   }
   return own;
 }

@@ -171,11 +171,16 @@ Status ParseSettings(std::string_view text, std::string_view stream, Settings* s
   std::sort(settings->properties.begin(), settings->properties.end());
   for (const auto& [name, value] : settings->properties) {
     if (Status status = CheckProperty(name, value); !status.ok()) return status;
-    const bool timeout = name == "message.timeout.ms" || name == "delivery.timeout.ms";
-    if (timeout && !settings->transactions) {
+    if (settings->transactions) continue;
+    if (name == "message.timeout.ms" || name == "delivery.timeout.ms") {
       return Wrong("producer." + name,
                    "goes with transactions only: without them a record that timed out would be "
                    "missing between others; remove it");
+    }
+    if (name == "max.in.flight" || name == "max.in.flight.requests.per.connection") {
+      return Wrong("producer." + name,
+                   "goes with transactions only: without them one request at a time keeps a "
+                   "record from being stored after one that was refused; remove it");
     }
   }
   return Status::Ok();

@@ -60,6 +60,8 @@ TEST(KafkaSettings, WhatIsWrongIsNamed) {
            {R"(,"producer":{"partitioner":"consistent_random"})", "setting producer.partitioner"},
            {R"(,"transactions":false,"producer":{"message.timeout.ms":1000})",
             "setting producer.message.timeout.ms"},
+           {R"(,"transactions":false,"producer":{"max.in.flight":5})",
+            "setting producer.max.in.flight"},
        }) {
     EXPECT_NE(Refusal(row.more).find(row.says), std::string::npos) << row.more << Refusal(row.more);
   }
