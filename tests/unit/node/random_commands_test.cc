@@ -204,7 +204,9 @@ class RandomCommands : public testing::Test {
   void ExpectPolicyHeld() const {
     const NodeStatus status = node_->status();
     for (const SinkStatus& sink : status.sinks) {
-      if (sink.name == "audit") EXPECT_GE(sink.watermark, status.height);
+      if (sink.name == "audit") {
+        EXPECT_GE(sink.watermark, status.height);
+      }
     }
   }
 
