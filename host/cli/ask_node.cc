@@ -4,10 +4,13 @@
 #include <fmt/core.h>
 
 #include <chrono>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "admin/admin_client.h"
+#include "base/log.h"
+#include "cli/read_home.h"
 #include "config/listen_address.h"
 
 namespace sluice {
@@ -15,6 +18,9 @@ namespace {
 
 // Longer than a node takes to put a command on record, or to say that it cannot.
 constexpr Duration kPatience = std::chrono::seconds(10);
+
+// Where a node listens whose configuration does not say otherwise.
+constexpr char kOwnSocket[] = "unix:data/admin.sock";
 
 // {"error": "text"}, or whatever else was answered.
 std::string ErrorText(const AdminAnswer& answer) {
@@ -24,6 +30,21 @@ std::string ErrorText(const AdminAnswer& answer) {
 }
 
 }  // namespace
+
+Result<Config> LoadHomeToAsk(const std::string& home) {
+  Result<Config> config = LoadHomeToRead(home);
+  if (config || config.error().code() != StatusCode::kConfiguration) return config;
+  Config own;
+  own.admin.listen = kOwnSocket;
+  const Result<std::optional<std::string>> running = AskStatus(own, home);
+  if (!running || !*running) return config;
+  std::fprintf(stderr,
+               "sluice: warning: the configuration does not check, and is not what the node runs "
+               "with: see `sluice config check`; asked at %s\n",
+               kOwnSocket);
+  SLUICE_RETURN_IF_ERROR(InitLog("warn", LogFormat::kText));
+  return own;
+}
 
 Result<std::optional<std::string>> AskStatus(const Config& config, const std::string& home) {
   SLUICE_ASSIGN_OR_RETURN(ListenAddress address, ParseListenAddress(config.admin.listen, home));
@@ -53,7 +74,9 @@ Result<std::string> TellNode(const Config& config, const std::string& home,
   }
   if (!answer) return Error(answer.error());
   if (answer->status == 200) return std::move(answer->body);
-  const StatusCode code = answer->status == 404   ? StatusCode::kConfiguration
+  const StatusCode code = answer->status == 404 || answer->status == 422
+                              ? StatusCode::kConfiguration
+                          : answer->status == 424 ? StatusCode::kPlugin
                           : answer->status == 409 ? StatusCode::kInvalid
                                                   : StatusCode::kFailed;
   return Error(code, ErrorText(*answer));

@@ -177,7 +177,7 @@ void AddProofCommands(Builder* builder) {
 void AddSinkCommands(Builder* builder) {
   CommandLine& line = builder->line();
   CLI::App* sink = builder->AddGroup(
-      "sink", "The sinks: list, show, suspend, resume, repair, restart, remove, provision");
+      "sink", "The sinks: list, show, suspend, resume, repair, restart, reset, remove, provision");
   builder->Add(sink, "list", Command::kSinkList, "Print each sink and where it stands",
                "sluice --home /var/lib/sluice sink list");
   const auto add = [&](const char* name, Command command, const char* description) {
@@ -199,6 +199,10 @@ void AddSinkCommands(Builder* builder) {
                    "restored backup; whoever had it is refused from then on. On a stopped home "
                    "too, where a node that needs the sink does not come up");
   add("restart", Command::kSinkRestart, "Finish what is in flight and begin a new instance");
+  CLI::App* reset = add("reset", Command::kSinkReset,
+                        "Make the sink empty: what it holds of this stream is removed there, and "
+                        "it begins again as an empty one; of a stopped home with the next start");
+  reset->add_flag("--yes", line.yes, "Do not ask");
   add("remove", Command::kSinkRemove,
       "Finish what is in flight, stop, and forget the sink; what it holds stays where it is");
   CLI::App* provision = builder->Add(

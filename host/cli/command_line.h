@@ -36,6 +36,7 @@ enum class Command {
   kSinkResume,
   kSinkRepair,
   kSinkRestart,
+  kSinkReset,
   kSinkRemove,
   kSinkProvision,
   kBench,
@@ -63,6 +64,7 @@ struct CommandLine {
   std::string sink;                // verify --sink, sink …
   bool all = false;                // sink repair --all
   bool take_over = false;          // sink repair --take-over
+  bool yes = false;                // sink reset --yes
   bool print = false;              // sink provision --print
   std::vector<std::string> names;  // bench NAME…
   std::string generate;            // generate WHAT

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/core.h>
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "cli/exit_code.h"
 #include "cli/home.h"
@@ -9,6 +13,7 @@
 #include "cli/run_command.h"
 #include "cli/running_node.h"
 #include "driver/replay/replay_driver.h"
+#include "lifecycle/step.h"
 
 namespace sluice {
 namespace {
@@ -57,6 +62,20 @@ std::string SummaryText(const RunSummary& summary, uint64_t skipped, double seco
   return text;
 }
 
+// The replay has done what it was asked for, for the policy does without them; but nobody should
+// have to look for it.
+std::vector<std::string> BrokenSinks(const NodeStatus& status) {
+  std::vector<std::string> broken;
+  for (const SinkStatus& sink : status.sinks) {
+    const std::optional<SuspendReason> reason = SuspendReasonNamed(sink.reason);
+    if (sink.lifecycle != "suspended" || !reason || !IsFault(*reason)) continue;
+    broken.push_back(fmt::format(
+        "sink {}: it is suspended ({}) and has got nothing more: see `sluice sink show {}`",
+        sink.name, ReasonOf(sink), sink.name));
+  }
+  return broken;
+}
+
 }  // namespace
 
 int RunReplay(const CommandLine& line) {
@@ -76,7 +95,9 @@ int RunReplay(const CommandLine& line) {
   plan.wait_for_sinks = true;
   plan.show_progress = true;
   std::string printed;
+  std::vector<std::string> broken;
   plan.on_done = [&](const Node& node) {
+    broken = BrokenSinks(node.status());
     double seconds = std::chrono::duration<double>(Now() - started_at).count();
     uint64_t skipped = driver.progress().blocks_skipped;
     printed = line.json ? SummaryJson(node.summary(), skipped, seconds, node.status())
@@ -84,6 +105,9 @@ int RunReplay(const CommandLine& line) {
   };
   Status status = RunNode(std::move(plan));
   if (!printed.empty()) Print("{}\n", printed);
+  for (const std::string& warning : broken) {
+    std::fprintf(stderr, "sluice: warning: %s\n", warning.c_str());
+  }
   return status.ok() ? kExitDone : Fail(status);
 }
 

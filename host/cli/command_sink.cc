@@ -2,6 +2,7 @@
 //
 // `sluice sink …`: what an operator tells a running node of its sinks, and what comes of it.
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
@@ -14,7 +15,6 @@
 #include "cli/ask_node.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
-#include "cli/read_home.h"
 #include "cli/run_command.h"
 #include "cli/stopped_document.h"
 #include "cli/stopped_sink.h"
@@ -38,6 +38,8 @@ SinkCommand CommandOf(const CommandLine& line) {
       return SinkCommand::kResume;
     case Command::kSinkRestart:
       return SinkCommand::kRestart;
+    case Command::kSinkReset:
+      return SinkCommand::kReset;
     case Command::kSinkRemove:
       return SinkCommand::kRemove;
     default:
@@ -92,25 +94,55 @@ Progress Look(SinkCommand command, const Json* sink) {
     return lifecycle == "suspended" ? Progress::kDone : Progress::kUnderWay;
   }
   if (lifecycle == "running") return Progress::kDone;
-  return lifecycle == "suspended" ? Progress::kFailed : Progress::kUnderWay;
+  if (lifecycle != "suspended") return Progress::kUnderWay;
+  // It is done once that is taken back.
+  const bool put_off = command == SinkCommand::kReset && (*sink)["reason"] == "operator";
+  return put_off ? Progress::kDone : Progress::kFailed;
 }
 
-// Watches the sink until the command has come to something. A repairing sink is watched on: it may
-// come up with its next attempt.
-Result<Json> Watch(const Config& config, const CommandLine& line, SinkCommand command,
-                   Progress* progress) {
-  const TimePoint give_up_at = Now() + kPatience;
+// Its last error, where its state does not say it already, or does not mean it any more.
+std::string CauseOf(const Json& sink) {
+  const Json& error = sink["last_error"];
+  if (!error.is_object() || sink["lifecycle"] == "running") return "";
+  std::string text = error["text"];
+  return sink["reason"] == text ? "" : text;
+}
+
+// Watches the sink until the command has come to something, or `give_up_at`. A repairing sink is
+// watched on: it may come up with its next attempt; each of its failures is printed once.
+Result<Json> Watch(const Config& config, const CommandLine& line, const std::string& name,
+                   SinkCommand command, TimePoint give_up_at, Progress* progress) {
+  std::string said;
   for (;;) {
     std::this_thread::sleep_for(kLookInterval);
     SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> text, AskStatus(config, line.home));
     if (!text) return Error(StatusCode::kFailed, "the node has ended meanwhile");
     SLUICE_ASSIGN_OR_RETURN(const Json document, ParseObject("the status", *text));
-    const Json* sink = FindSink(document, line.sink);
+    const Json* sink = FindSink(document, name);
     *progress = Look(command, sink);
     if (*progress != Progress::kUnderWay || Now() >= give_up_at) {
       return sink ? *sink : Json::object();
     }
+    if (sink == nullptr || line.json || (*sink)["lifecycle"] != "repairing") continue;
+    const std::string reason = (*sink)["reason"];
+    if (reason == said) continue;
+    said = reason;
+    Print("{}: {}\n", name, SinkStateText(sink->dump()));
+    std::fflush(stdout);
   }
+}
+
+// What has come of a command that was watched.
+Status Outcome(const std::string& name, const Json& sink, Progress progress) {
+  if (progress == Progress::kDone) return Status::Ok();
+  const std::string cause = sink.empty() ? "" : CauseOf(sink);
+  return Status(
+      StatusCode::kFailed,
+      fmt::format("sink {}: {}: it is {}{}{}", name,
+                  progress == Progress::kFailed ? "the command was taken, and failed"
+                                                : "the command was taken, and is still under way",
+                  sink.empty() ? "removed" : SinkStateText(sink.dump()), cause.empty() ? "" : ": ",
+                  cause));
 }
 
 Status TakeOver(const CommandLine& line) {
@@ -127,19 +159,43 @@ Status TakeOver(const CommandLine& line) {
   return Status::Ok();
 }
 
+Result<bool> ChangeStopped(const CommandLine& line, SinkCommand command) {
+  if (command == SinkCommand::kReset) return ResetStopped(line.home, line.sink);
+  return command == SinkCommand::kRepair ? RepairStopped(line.home, line.sink)
+                                         : ResumeStopped(line.home, line.sink);
+}
+
 // The home's record is changed instead.
-Status TellRecord(const CommandLine& line, bool repair) {
-  SLUICE_ASSIGN_OR_RETURN(const bool changed, repair ? RepairStopped(line.home, line.sink)
-                                                     : ResumeStopped(line.home, line.sink));
+Status TellRecord(const CommandLine& line, SinkCommand command) {
+  SLUICE_ASSIGN_OR_RETURN(const bool changed, ChangeStopped(line, command));
   if (line.json) {
     Print("{}\n", Json{{"sink", line.sink}, {"changed", changed}}.dump(2));
     return Status::Ok();
   }
   std::string_view text =
       changed ? "goes on with the next start" : "it was not suspended by command";
-  if (repair) text = changed ? "is tried with the next start" : "it was not broken";
+  if (command == SinkCommand::kRepair) {
+    text = changed ? "is tried with the next start" : "it was not broken";
+  }
+  if (command == SinkCommand::kReset) {
+    text = changed ? "is made empty with the next start" : "it is to be made empty already";
+  }
   Print("{}: {}\n", line.sink, text);
   return Status::Ok();
+}
+
+// Only a person at a terminal can be asked; a script says --yes.
+Status AskToReset(const std::string& sink) {
+  const Status unasked(
+      StatusCode::kConfiguration,
+      fmt::format("sink {}: all that it holds would be removed there: say --yes", sink));
+  if (isatty(STDIN_FILENO) != 1) return unasked;
+  std::fprintf(stderr,
+               "All that sink %s holds of this stream is removed there, and delivered again as far "
+               "as the journal still has it. Go on? [y/N] ",
+               sink.c_str());
+  const int answer = std::getchar();
+  return answer == 'y' || answer == 'Y' ? Status::Ok() : unasked;
 }
 
 Status Tell(const Config& config, const CommandLine& line, SinkCommand command) {
@@ -149,56 +205,66 @@ Status Tell(const Config& config, const CommandLine& line, SinkCommand command) 
 }
 
 Status Run(const CommandLine& line) {
-  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToAsk(line.home));
   const SinkCommand command = CommandOf(line);
+  if (command == SinkCommand::kReset && !line.yes) SLUICE_RETURN_IF_ERROR(AskToReset(line.sink));
   Status told = Tell(config, line, command);
   // A node that needs a sink which is not its own has ended before it could be told.
   const bool stopped = told.code() == StatusCode::kNotFound;
   if (stopped && command == SinkCommand::kTakeOver) return TakeOver(line);
-  if (stopped && (command == SinkCommand::kResume || command == SinkCommand::kRepair)) {
-    return TellRecord(line, command == SinkCommand::kRepair);
+  if (stopped && (command == SinkCommand::kResume || command == SinkCommand::kRepair ||
+                  command == SinkCommand::kReset)) {
+    return TellRecord(line, command);
   }
   SLUICE_RETURN_IF_ERROR(told);
   Progress progress = Progress::kUnderWay;
-  SLUICE_ASSIGN_OR_RETURN(const Json sink, Watch(config, line, command, &progress));
+  SLUICE_ASSIGN_OR_RETURN(const Json sink,
+                          Watch(config, line, line.sink, command, Now() + kPatience, &progress));
   const std::string state = sink.empty() ? "removed" : SinkStateText(sink.dump());
+  const bool put_off = command == SinkCommand::kReset && state.starts_with("suspended");
   if (line.json) {
     Print("{}\n", sink.dump(2));
   } else {
-    Print("{}: {}\n", line.sink, state);
+    Print("{}: {}{}\n", line.sink, state,
+          put_off && progress == Progress::kDone ? "; it is made empty once it is resumed" : "");
   }
-  if (progress == Progress::kDone) return Status::Ok();
-  return Status(
-      StatusCode::kFailed,
-      fmt::format("sink {}: {}: it is {}", line.sink,
-                  progress == Progress::kFailed ? "the command was taken, and failed"
-                                                : "the command was taken, and is still under way",
-                  state));
+  return Outcome(line.sink, sink, progress);
 }
 
 Status RunRepairAll(const CommandLine& line) {
-  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToAsk(line.home));
   SLUICE_ASSIGN_OR_RETURN(const std::string answer, TellNode(config, line.home, "/v1/sinks/command",
                                                              R"({"all":true,"command":"repair"})"));
-  if (line.json) {
-    Print("{}", answer);
-    return Status::Ok();
-  }
   SLUICE_ASSIGN_OR_RETURN(const Json repaired, ParseObject("the answer", answer));
+  const TimePoint give_up_at = Now() + kPatience;
   size_t failed = 0;
-  for (const Json& sink : repaired["sinks"]) {
-    const bool taken = sink["error"].is_null();
-    failed += taken ? 0 : 1;
-    Print("{}: {}\n", sink["name"].get<std::string>(),
-          taken ? "is tried again" : sink["error"].get<std::string>());
+  Json sinks = Json::array();
+  for (const Json& one : repaired["sinks"]) {
+    const std::string name = one["name"];
+    if (!one["error"].is_null()) {
+      ++failed;
+      if (!line.json) Print("{}: {}\n", name, one["error"].get<std::string>());
+      sinks.push_back(one);
+      continue;
+    }
+    Progress progress = Progress::kUnderWay;
+    SLUICE_ASSIGN_OR_RETURN(const Json sink,
+                            Watch(config, line, name, SinkCommand::kRepair, give_up_at, &progress));
+    const std::string cause = sink.empty() ? "" : CauseOf(sink);
+    failed += progress == Progress::kDone ? 0 : 1;
+    if (!line.json) {
+      Print("{}: {}{}{}\n", name, SinkStateText(sink.dump()), cause.empty() ? "" : ": ", cause);
+    }
+    sinks.push_back({{"name", name}, {"error", nullptr}, {"sink", sink}});
   }
-  if (repaired["sinks"].empty()) Print("no sink is broken\n");
+  if (line.json) Print("{}\n", Json{{"sinks", sinks}}.dump(2));
+  if (sinks.empty() && !line.json) Print("no sink is broken\n");
   if (failed == 0) return Status::Ok();
   return Status(StatusCode::kFailed, fmt::format("{} sinks were not repaired, see above", failed));
 }
 
 Status RunShow(const CommandLine& line) {
-  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToAsk(line.home));
   SLUICE_ASSIGN_OR_RETURN(const Json document, Document(config, line.home));
   const Json* sink = FindSink(document, line.sink);
   if (sink == nullptr) return NoSuchSink(document, line.sink);
@@ -207,7 +273,7 @@ Status RunShow(const CommandLine& line) {
 }
 
 Status RunList(const CommandLine& line) {
-  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToRead(line.home));
+  SLUICE_ASSIGN_OR_RETURN(const Config config, LoadHomeToAsk(line.home));
   SLUICE_ASSIGN_OR_RETURN(const Json document, Document(config, line.home));
   Print("{}", line.json ? document["sinks"].dump(2) + "\n" : SinkTable(document["sinks"].dump()));
   return Status::Ok();

@@ -10,7 +10,6 @@
 #include "cli/ask_node.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
-#include "cli/read_home.h"
 #include "cli/run_command.h"
 #include "cli/stopped_document.h"
 #include "node/node_status.h"
@@ -36,7 +35,7 @@ Status Show(const Config& config, const CommandLine& line) {
 }  // namespace
 
 int RunStatus(const CommandLine& line) {
-  Result<Config> config = LoadHomeToRead(line.home);
+  Result<Config> config = LoadHomeToAsk(line.home);
   if (!config) return Fail(config.error());
   const bool redraw = line.watch && !line.json && isatty(STDOUT_FILENO) == 1;
   for (bool shown_before = false;; shown_before = true) {

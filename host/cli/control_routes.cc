@@ -35,6 +35,10 @@ int HttpCode(const Status& status) {
       return 404;
     case StatusCode::kInvalid:
       return 409;
+    case StatusCode::kConfiguration:
+      return 422;
+    case StatusCode::kPlugin:
+      return 424;
     default:
       return 503;
   }
@@ -85,7 +89,7 @@ AdminResponse Command(Node* node, const AdminRequest& asked) {
 
 AdminResponse Reload(Node* node, const std::string& home) {
   Result<ReloadReport> report = ReloadNode(node, home);
-  if (!report) return AdminResponse::Error(409, report.error().message());
+  if (!report) return AdminResponse::Error(HttpCode(report.error()), report.error().message());
   const Json body = {{"changes", report->changes}, {"needs_restart", report->needs_restart}};
   return AdminResponse::Json(200, body.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }

@@ -31,7 +31,7 @@ int RunJournalVerify(const CommandLine& line);
 int RunPluginInspect(const CommandLine& line);
 int RunSinkList(const CommandLine& line);
 int RunSinkShow(const CommandLine& line);
-int RunSinkCommand(const CommandLine& line);  // suspend, resume, repair, restart, remove
+int RunSinkCommand(const CommandLine& line);  // suspend, resume, repair, restart, reset, remove
 int RunSinkProvision(const CommandLine& line);
 int RunBench(const CommandLine& line);
 

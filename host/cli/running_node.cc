@@ -150,7 +150,6 @@ Status RunNode(RunPlan plan) {
   SLUICE_ASSIGN_OR_RETURN(Addresses addresses,
                           ParseAddresses(plan.options.config.admin, plan.options.home));
   const std::string home = plan.options.home;
-  const Duration stop_timeout = drain_timeout + plan.options.config.lifecycle.stop_timeout;
   auto node = std::make_unique<Node>(std::move(plan.options));
   Status status;
   {
@@ -160,7 +159,7 @@ Status RunNode(RunPlan plan) {
     if (plan.take_hang_ups) on_hang_up = [&] { hang_up.Take(); };
     SignalStop signals(
         [&] {
-          notifier.Stopping(stop_timeout);
+          notifier.Stopping(node->stop_patience());
           node->RequestStop();
         },
         on_hang_up);
@@ -177,7 +176,7 @@ Status RunNode(RunPlan plan) {
       }
     }
     if (status.ok() && plan.on_done) plan.on_done(*node);
-    notifier.Stopping(stop_timeout);
+    notifier.Stopping(node->stop_patience());
     Status stopped = node->Stop();
     if (stopped.code() == StatusCode::kTimeout) {
       // A thread of the hung sink still runs in its plugin: no destructor may run under it.

@@ -30,6 +30,33 @@ Result<SinkPosition> AskPosition(const NamedSink& named, const std::string& home
   return readback->info().position;
 }
 
+// Changes the sink's record where `change` does; false: there was nothing to change.
+Result<bool> ChangeRecordIn(Database* database, const std::string& sink,
+                            const std::function<bool(SinkRecord*)>& change) {
+  const std::string name = SinkRecordName(SinkName(sink));
+  SLUICE_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, database->GetRecord(name));
+  SinkRecord fresh;
+  fresh.name = sink;
+  Result<SinkRecord> record = bytes ? DecodeSinkRecord(*bytes) : std::move(fresh);
+  if (!record) return Error(record.error().WithContext("the record of sink " + sink));
+  if (!change(&*record)) return false;
+  SLUICE_RETURN_IF_ERROR(database->PutRecord(name, EncodeSinkRecord(*record)));
+  return true;
+}
+
+// As if it had never failed; false: it has not.
+bool ForgetFault(SinkRecord* record) {
+  const bool broken = record->state == LifecycleState::kRepairing ||
+                      (record->state == LifecycleState::kSuspended && IsFault(record->reason));
+  if (!broken) return false;
+  record->state = LifecycleState::kInitializing;
+  record->reason = SuspendReason::kNone;
+  record->error = Status::Ok();
+  record->attempt = 0;
+  record->next_at_unix_nanos = 0;
+  return true;
+}
+
 }  // namespace
 
 Result<TakenOver> TakeOverStopped(const std::string& home, const std::string& sink) {
@@ -47,25 +74,24 @@ Result<TakenOver> TakeOverStopped(const std::string& home, const std::string& si
   TakenOver taken;
   taken.seen = position.epoch;
   SLUICE_ASSIGN_OR_RETURN(taken.epoch, database->RaiseEpoch(position.epoch));
+  // That it was refused before is settled.
+  const Result<bool> settled = ChangeRecordIn(database.get(), sink, [](SinkRecord* record) {
+    const bool broken = ForgetFault(record);
+    return std::exchange(record->refused_epoch, Epoch()) != Epoch() || broken;
+  });
+  if (!settled) return Error(settled.error());
   return taken;
 }
 
 namespace {
 
-// Changes the sink's record where `change` does; false: there was nothing to change.
+// The same in the home's database.
 Result<bool> ChangeRecord(const std::string& home, const std::string& sink,
                           const std::function<bool(SinkRecord*)>& change) {
   SLUICE_ASSIGN_OR_RETURN(const NamedSink named, LoadNamedSink(home, sink));
   SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database,
                           Database::Open(MakeDatabaseOptions(named.config, home)));
-  const std::string name = SinkRecordName(SinkName(sink));
-  SLUICE_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, database->GetRecord(name));
-  if (!bytes) return false;
-  Result<SinkRecord> record = DecodeSinkRecord(*bytes);
-  if (!record) return Error(record.error().WithContext("the record of sink " + sink));
-  if (!change(&*record)) return false;
-  SLUICE_RETURN_IF_ERROR(database->PutRecord(name, EncodeSinkRecord(*record)));
-  return true;
+  return ChangeRecordIn(database.get(), sink, change);
 }
 
 }  // namespace
@@ -77,16 +103,13 @@ Result<bool> ResumeStopped(const std::string& home, const std::string& sink) {
 }
 
 Result<bool> RepairStopped(const std::string& home, const std::string& sink) {
+  return ChangeRecord(home, sink, ForgetFault);
+}
+
+Result<bool> ResetStopped(const std::string& home, const std::string& sink) {
   return ChangeRecord(home, sink, [](SinkRecord* record) {
-    const bool broken = record->state == LifecycleState::kRepairing ||
-                        (record->state == LifecycleState::kSuspended && IsFault(record->reason));
-    if (!broken) return false;
-    record->state = LifecycleState::kInitializing;
-    record->reason = SuspendReason::kNone;
-    record->error = Status::Ok();
-    record->attempt = 0;
-    record->next_at_unix_nanos = 0;
-    return true;
+    const bool was_broken = ForgetFault(record);
+    return !std::exchange(record->reset, true) || was_broken;
   });
 }
 

@@ -32,4 +32,7 @@ Result<bool> ResumeStopped(const std::string& home, const std::string& sink);
 // not broken.
 Result<bool> RepairStopped(const std::string& home, const std::string& sink);
 
+// Has the next start make the sink empty before it begins with it. False: it is to be already.
+Result<bool> ResetStopped(const std::string& home, const std::string& sink);
+
 }  // namespace sluice

@@ -74,6 +74,23 @@ void AckTracker::SetStored(const SinkName& sink, Height stored) {
   Find(sink)->stored = stored;
 }
 
+void AckTracker::SetPartial(const SinkName& sink, Height after) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  if (found->partial_after == after) return;
+  found->partial_after = after;
+  Changed(std::move(lock));
+}
+
+void AckTracker::ForgetWatermark(const SinkName& sink) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  found->watermark = {};
+  found->stored = Height();
+  found->known = false;
+  Changed(std::move(lock));
+}
+
 void AckTracker::SetLost(const SinkName& sink) {
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);

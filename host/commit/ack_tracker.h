@@ -31,6 +31,7 @@ class AckTracker {
     bool expected = false;  // another instance is to come, which may do what this one cannot
     bool removed = false;   // by command: it counts for nothing any more
     Height stored;          // as the node last stored it
+    Height partial_after;   // it is without heights up to this one, for good; 0: it is whole
     Height at(AckLevel level) const { return watermark[static_cast<size_t>(level)]; }
     // The journal keeps everything above this.
     Height pin() const { return known ? at(highest) : stored; }
@@ -47,6 +48,10 @@ class AckTracker {
   // This sink's watermark as the node stored it before: what it pins the journal by until it says
   // itself where it stands.
   void SetStored(const SinkName& sink, Height stored);
+  // It is without heights up to `after`, by the operator's choice; 0: it is whole.
+  void SetPartial(const SinkName& sink, Height after);
+  // It has been made empty: what it had acked, and what was stored of that, is void.
+  void ForgetWatermark(const SinkName& sink);
   // The journal's cap is reached, and the policy does without this sink.
   void SetLost(const SinkName& sink);
   bool IsLost(const SinkName& sink) const;

@@ -19,6 +19,9 @@
 
 namespace sluice {
 
+// A removed sink's name in a range is never a sink's again. False: the range does not name it.
+bool DisownRange(const SinkName& sink, UnackedRange* range);
+
 class DegradedRanges {
  public:
   // `recorded`: as the database has them. Sinks of ranges that are not healed are behind; those
@@ -48,17 +51,25 @@ class DegradedRanges {
   std::vector<std::string> LetIn(std::span<const AckTracker::Sink> sinks, AckLevel level,
                                  Height journaled);
   // Ranges whose sinks have all been let in and that are not recorded as healed yet, each told
-  // once. A sink that is gone from the configuration has not been let in.
+  // once. A sink that is gone from the configuration has not been let in; one that was let in
+  // behind a gap (AckTracker::Sink::partial_after, as of the last LetIn) has not got what it
+  // misses.
   std::vector<UnackedRange> TakeHealed();
+
+  // The sink is removed: what comes under its name from now on is another one, which may hold
+  // nothing of what this one missed, so its ranges are never healed. Those that now say so, to be
+  // written before the sink is forgotten.
+  std::vector<UnackedRange> Disown(const SinkName& sink);
 
   const std::vector<UnackedRange>& ranges() const { return ranges_; }
 
  private:
-  bool AllLetIn(const UnackedRange& range) const;
+  bool IsHealed(const UnackedRange& range) const;
 
   std::vector<std::string> names_;
-  std::vector<bool> may_leave_out_;  // by sink
-  std::vector<bool> behind_;         // by sink: has not caught up since it missed a height
+  std::vector<bool> may_leave_out_;    // by sink
+  std::vector<bool> behind_;           // by sink: has not caught up since it missed a height
+  std::vector<Height> partial_after_;  // by sink: what is up to here it will never have
   std::vector<UnackedRange> ranges_;
 };
 

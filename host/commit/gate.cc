@@ -153,6 +153,7 @@ GateStep Gate::Fail(Height height, Decision decision, TimePoint delivered_at,
       }
       return step;
     case OnFailure::kWait:
+      step.hopeless = decision.verdict == Verdict::kUnsatisfiable;
       return step;
     case OnFailure::kDegrade:
       break;

@@ -38,6 +38,8 @@ struct GateStep {
   // kWait: when to look again if nothing changes; nothing: only a change matters.
   std::optional<TimePoint> look_again_at;
   std::vector<size_t> waiting_on;
+  // kWait: too few sinks are left, and only a command or another policy brings one back.
+  bool hopeless = false;
   // kHalt, and the first step after a deadline has passed: why, in words.
   std::string reason;
 };

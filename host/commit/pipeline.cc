@@ -166,7 +166,8 @@ Status Pipeline::WaitUntilIdle(TimePoint deadline) {
   auto idle = [this] { return ended_ || committed_ == submitted_; };
   if (deadline == TimePoint::max()) {
     progress_.wait(lock, [&] { return idle() || intake_stopped_; });
-  } else if (!progress_.wait_until(lock, deadline, idle)) {
+  } else if (!progress_.wait_until(lock, deadline, [&] { return idle() || hopeless_; }) ||
+             !idle()) {
     return Status(StatusCode::kTimeout, fmt::format("heights {} to {} are not committed yet",
                                                     committed_ + 1, submitted_));
   }
@@ -203,6 +204,25 @@ void Pipeline::Stop() {
 void Pipeline::NoteStoreFailure(const Status& failure) {
   writer_.NoteFailure(failure);
   Wake();
+}
+
+Status Pipeline::ForgetWatermark(const SinkName& sink, bool removed, Duration patience,
+                                 const std::function<Status()>& forget) {
+  const std::unique_lock seat(seat_, patience);
+  if (!seat) {
+    return Status(StatusCode::kTimeout, "a write to the store is under way or waits for space");
+  }
+  std::erase_if(watermarks_to_store_, [&](const auto& one) { return one.first == sink; });
+  if (removed) {
+    WriteGroup group;
+    group.epoch = database_->epoch();
+    group.unacked = gate_.degraded().Disown(sink);
+    group.force_sync = true;
+    if (!group.unacked.empty()) SLUICE_RETURN_IF_ERROR(database_->Write(group));
+    std::lock_guard lock(mutex_);
+    ranges_ = gate_.degraded().ranges();
+  }
+  return forget();
 }
 
 bool Pipeline::ended() const {
@@ -383,6 +403,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
   }
   const size_t healed_count = plan->group.unacked.size();
   std::vector<size_t> waiting_on;
+  bool hopeless = false;
   while (!at_gate_.empty()) {
     Waiting& front = at_gate_.front();
     const Height height = front.block.change_set->height();
@@ -401,6 +422,7 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
     if (step.kind == GateStep::Kind::kWait) {
       plan->look_again_at = step.look_again_at;
       waiting_on = std::move(step.waiting_on);
+      hopeless = step.hopeless;
       break;
     }
     if (!step.missing.empty()) {
@@ -417,6 +439,8 @@ void Pipeline::PlanCommits(TimePoint now, Plan* plan) {
     at_gate_.pop_front();
   }
   std::lock_guard lock(mutex_);
+  if (hopeless && !hopeless_) progress_.notify_all();
+  hopeless_ = hopeless;
   waiting_on_.clear();
   for (size_t sink : waiting_on) waiting_on_.push_back(sinks[sink].name.str());
   degraded_ = degraded.degraded();

@@ -110,7 +110,8 @@ class Pipeline {
   void Submit(SealedBlock block);
 
   // Waits until everything submitted is committed, or the pipeline has ended, or the deadline. A
-  // wait without deadline ends with kCancelled when StopIntake is called.
+  // wait without deadline ends with kCancelled when StopIntake is called; one with a deadline ends
+  // with kTimeout at once where the height in front waits for what only a command could bring back.
   Status WaitUntilIdle(TimePoint deadline = TimePoint::max());
 
   // Ends CatchUp, RollForward, WaitForSlot and waits without deadline with kCancelled, now and from
@@ -125,6 +126,13 @@ class Pipeline {
   // the log names. Sinks that newly count do so once they hold all that is journaled. Waits until
   // that is so; kTimeout: not by `deadline`, and nothing has changed.
   Status SetGate(GateSettings settings, TimePoint deadline);
+
+  // Runs `forget`, which takes away what is stored of a sink's watermark, between two batches: none
+  // that is under way or comes later stores it again. `removed`: the sink as a whole is forgotten,
+  // and the heights that it missed stay on record as missed. What `forget` says; kTimeout: a batch
+  // is under way for longer than `patience`, as where it waits for space. From any thread.
+  Status ForgetWatermark(const SinkName& sink, bool removed, Duration patience,
+                         const std::function<Status()>& forget);
 
   // Somebody else's write to the store has failed: it is opened again once there is space, and any
   // other failure ends the pipeline. From any thread; does not wait.
@@ -197,7 +205,7 @@ class Pipeline {
   StoreWriter writer_;
 
   // Who holds it plans and writes: the committing thread, or the submitting one in its place.
-  std::mutex seat_;
+  std::timed_mutex seat_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;      // the committing thread waits here
@@ -210,6 +218,7 @@ class Pipeline {
   bool stopping_ = false;             // guarded by mutex_
   bool intake_stopped_ = false;       // guarded by mutex_
   bool ended_ = false;                // guarded by mutex_
+  bool hopeless_ = false;             // guarded by mutex_: as GateStep's, of the height in front
   Status result_;                     // guarded by mutex_
   std::string intake_blocked_;        // guarded by mutex_: why no block is executed
   std::string reserve_blocked_;       // guarded by mutex_: why no block is journaled

@@ -25,6 +25,7 @@ Status Pipeline::CatchUp() {
   TimePoint give_up_at = TimePoint::max();
   for (;;) {
     turns_.fetch_add(1, std::memory_order_relaxed);
+    std::unique_lock seat(seat_);
     ApplyGate();
     const GateSettings& gate = gate_.settings();
     bool mended = false;
@@ -98,6 +99,7 @@ Status Pipeline::CatchUp() {
       give_up_at = TimePoint::max();
       LogWarn(kComponent, "waiting for {} to catch up with height {}", who, committed);
     }
+    seat.unlock();
     WaitForWake(give_up_at);
   }
 }

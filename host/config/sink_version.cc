@@ -30,9 +30,9 @@ std::string SinkConfigVersion(const SinkConfig& sink) {
   };
   set("plugin", ConfigNode::String(sink.plugin));
   set("settings", sink.settings_tree);
-  set("stores", TextList(sink.stores));
+  // What "*" means is the node's affair, and another list of stores that of its next start.
+  set("stores", TextList(sink.all_stores ? std::vector<std::string>{"*"} : sink.stores));
   set("key_prefixes", TextList(sink.key_prefixes));
-  set("ack_timeout", ConfigNode::Integer(sink.ack_timeout.count()));
   set_count("max_in_flight", sink.max_in_flight);
   set_count("workers", sink.workers);
   set_count("queue_bytes", sink.queue_bytes);

@@ -36,13 +36,15 @@ std::optional<AttachDecision> CheckOwner(const AttachQuestion& question,
                               "elsewhere, or use the home that it belongs to",
                               position.stream_id, question.stream_id));
   }
-  if (question.first_answer && position.epoch >= question.epoch) {
+  const bool refused_before =
+      question.refused_epoch > Epoch() && position.epoch >= question.refused_epoch;
+  if (question.first_answer && (position.epoch >= question.epoch || refused_before)) {
     AttachDecision decision = Refuse(
         AttachOutcome::kForeign,
-        fmt::format("the sink has seen epoch {}, this instance has {}: another node or a copy of "
+        fmt::format("the sink has seen epoch {}, this node came with {}: another node or a copy of "
                     "this home writes to it: stop that one; of a restored home `sluice sink repair "
                     "--take-over` makes this node its owner",
-                    position.epoch, question.epoch));
+                    position.epoch, refused_before ? question.refused_epoch : question.epoch));
     decision.foreign_epoch = position.epoch;
     return decision;
   }

@@ -11,6 +11,7 @@
 // | EMPTY, never acked, start = latest      | attach at H: what no policy has let through yet comes |
 // | another stream id                       | foreign                                         |
 // | first answer: an epoch not below ours   | foreign: a copied home, another node            |
+// | the same of one that was refused before | foreign, until a command takes the sink over    |
 // | later answer: a larger epoch            | fenced: a newer instance is at work             |
 // | above J                                 | ahead: wait until the node gets there           |
 // | below F-1                               | gap: the journal no longer has what comes next  |
@@ -32,6 +33,10 @@ namespace sluice {
 
 struct AttachQuestion {
   Epoch epoch;  // the instance's
+  // An instance of before was refused with this epoch, for the sink had seen a newer one: whoever
+  // raised that is the sink's owner, however large ours has become since, until a command takes the
+  // sink over. 0: none was.
+  Epoch refused_epoch;
   std::string stream_id;
   std::optional<SinkPosition> position;  // nothing: the plugin has no resume
   bool first_answer = true;              // of this instance

@@ -9,6 +9,10 @@ std::string_view CallName(CallWatch::Call call) {
       return "none";
     case CallWatch::Call::kCreate:
       return "create";
+    case CallWatch::Call::kProvision:
+      return "provision";
+    case CallWatch::Call::kReset:
+      return "reset";
     case CallWatch::Call::kStart:
       return "start";
     case CallWatch::Call::kResume:

@@ -26,7 +26,19 @@ namespace sluice {
 
 class CallWatch {
  public:
-  enum class Call { kNone, kCreate, kStart, kResume, kAttach, kDeliver, kDrain, kCancel, kDestroy };
+  enum class Call {
+    kNone,
+    kCreate,
+    kProvision,
+    kReset,
+    kStart,
+    kResume,
+    kAttach,
+    kDeliver,
+    kDrain,
+    kCancel,
+    kDestroy
+  };
 
   struct Current {
     Call call = Call::kNone;

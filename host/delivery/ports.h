@@ -20,6 +20,8 @@ class JournalSource {
   virtual Height first() const = 0;  // F; J+1 where the journal is empty
   virtual Height journaled()
       const = 0;  // J: what may be delivered. With fire-and-forget: committed too
+  // What its records take together, roughly.
+  virtual uint64_t bytes() const { return 0; }
   // H: what is certain to have been answered.
   virtual Height committed() const = 0;
   // The digest of a height in [F-1, J]; height 0 is the genesis digest.
@@ -32,6 +34,23 @@ class JournalSource {
   virtual Result<Height> StoredWatermark(const SinkName& sink) const = 0;
 };
 
+// What of the journal is above `watermark`: counted, and in bytes, as if every height were as large
+// as the others.
+struct JournalLag {
+  uint64_t blocks = 0, bytes = 0;
+};
+inline JournalLag LagBehind(Height watermark, Height first, Height journaled, uint64_t bytes) {
+  JournalLag lag;
+  if (journaled <= watermark) return lag;
+  lag.blocks = journaled - watermark;
+  const uint64_t held = journaled >= first ? journaled - first + 1 : 0;
+  if (held > 0) {
+    const double share = lag.blocks < held ? static_cast<double>(lag.blocks) / held : 1;
+    lag.bytes = static_cast<uint64_t>(share * static_cast<double>(bytes));
+  }
+  return lag;
+}
+
 // Told by each sink's threads. Implementations must not block and must not call back.
 class SinkObserver {
  public:
@@ -40,6 +59,9 @@ class SinkObserver {
   // anew at a lower base. `highest`: the highest level that this instance can give.
   virtual void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
                            AckLevel highest) = 0;
+  // The sink is without heights up to this one, which were skipped by the operator's choice; 0: it
+  // is whole. Said before any watermark that follows from it.
+  virtual void OnPartial(const SinkName& /*sink*/, Height /*after*/) {}
   virtual void OnAvailability(const SinkName& sink, SinkAvailability availability,
                               const std::string& reason) = 0;
 };

@@ -79,6 +79,7 @@ SinkDelivery::SinkDelivery(Settings settings, JournalSource* journal, SinkObserv
       channel_({settings_.epoch, static_cast<uint32_t>(settings_.max_in_flight)},
                [this] { OnReports(); }),
       observer_(observer),
+      ack_timeout_(settings_.ack_timeout),
       random_(std::random_device()()) {}
 
 // --- where the sink is -------------------------------------------------------------------------
@@ -86,6 +87,7 @@ SinkDelivery::SinkDelivery(Settings settings, JournalSource* journal, SinkObserv
 std::optional<AttachDecision> SinkDelivery::AskPosition(SinkInstance* instance, bool first_answer) {
   AttachQuestion question;
   question.epoch = settings_.epoch;
+  question.refused_epoch = settings_.refused_epoch;
   question.stream_id = settings_.stream_id;
   question.first_answer = first_answer;
   question.start = settings_.start;
@@ -169,6 +171,12 @@ bool SinkDelivery::WaitUntilJournaled(Height height) {
   changed_.wait(lock, [&] {
     return stopping_ || failure_ || std::max(newest_enqueued_, journal_->journaled()) >= height;
   });
+  return !stopping_ && !failure_;
+}
+
+bool SinkDelivery::Pause(Duration duration) {
+  Lock lock(mutex_);
+  changed_.wait_for(lock, duration, [&] { return stopping_ || failure_; });
   return !stopping_ && !failure_;
 }
 
@@ -389,6 +397,11 @@ void SinkDelivery::Stop(bool at_once) {
   changed_.notify_all();
 }
 
+void SinkDelivery::SetAckTimeout(Duration ack_timeout) {
+  std::lock_guard lock(mutex_);
+  ack_timeout_ = ack_timeout;
+}
+
 void SinkDelivery::FailLocked(SinkFault fault, Status status) {
   // What comes after the first failure is mostly its consequence.
   if (!failure_) failure_ = SinkFailure{fault, std::move(status)};
@@ -415,28 +428,27 @@ TimePoint SinkDelivery::CheckOverdue(TimePoint now) {
     watched_ = false;
     if (!queue_ || failure_ || stopping_) return look_again;
     const std::optional<DeliveryQueue::InFlight> oldest = queue_->OldestInFlight();
-    if (oldest && settings_.ack_timeout > Duration::zero()) {
+    if (oldest && ack_timeout_ > Duration::zero()) {
       watched_ = true;
-      const TimePoint overdue_at =
-          std::max(last_progress_, oldest->begun_at) + settings_.ack_timeout;
+      const TimePoint overdue_at = std::max(last_progress_, oldest->begun_at) + ack_timeout_;
       if (now >= overdue_at) {
-        FailLocked(SinkFault::kRetryable,
-                   Status(StatusCode::kTimeout,
-                          fmt::format("no ack for height {} within {} ms", oldest->height,
-                                      Milliseconds(settings_.ack_timeout))));
+        FailLocked(
+            SinkFault::kRetryable,
+            Status(StatusCode::kTimeout, fmt::format("no ack for height {} within {} ms",
+                                                     oldest->height, Milliseconds(ack_timeout_))));
       }
       look_again = overdue_at;
     }
     // A height that is void or acked meanwhile is not in flight, but its deliver may block still.
-    if (!calls_.empty() && settings_.ack_timeout > Duration::zero()) {
+    if (!calls_.empty() && ack_timeout_ > Duration::zero()) {
       watched_ = true;
       const Call& call = calls_.front();
-      const TimePoint overdue_at = std::max(call.since, last_progress_) + settings_.ack_timeout;
+      const TimePoint overdue_at = std::max(call.since, last_progress_) + ack_timeout_;
       if (now >= overdue_at) {
         FailLocked(SinkFault::kRetryable,
                    Status(StatusCode::kTimeout,
                           fmt::format("deliver of height {} has not returned within {} ms",
-                                      call.height, Milliseconds(settings_.ack_timeout))));
+                                      call.height, Milliseconds(ack_timeout_))));
       }
       look_again = std::min(look_again, overdue_at);
     }

@@ -49,12 +49,13 @@ class SinkDelivery {
     SinkName sink;
     std::string component;  // who speaks in the log: "sink orders"
     std::string stream_id;
-    Epoch epoch;  // the instance's
+    Epoch epoch;          // the instance's
+    Epoch refused_epoch;  // as AttachQuestion's
     ChangeFilter filter;
     bool with_old_values = false;
     SinkStart start = SinkStart::kResume;
     OnGap on_gap = OnGap::kRefuse;
-    Duration ack_timeout{};    // 0: none
+    Duration ack_timeout{};    // 0: none; see SetAckTimeout
     Duration call_timeout{};   // of a resume or attach
     Duration stalled_after{};  // BUSY for so long without progress is a failure; 0: never
     uint64_t max_in_flight = 1024;
@@ -84,6 +85,8 @@ class SinkDelivery {
   void Run(SinkInstance* instance);
   // Waits until `height` is journaled; false: stopped, or a failure was noted.
   bool WaitUntilJournaled(Height height);
+  // Waits; false: stopped, or a failure was noted, before `duration` was over.
+  bool Pause(Duration duration);
   // Waits until nothing is in flight; false where `until` or a failure came first.
   bool WaitUntilAcked(TimePoint until);
 
@@ -95,6 +98,8 @@ class SinkDelivery {
   // Keeps the first failure, stops, and wakes who watches.
   void NoteFailure(SinkFault fault, Status status);
   std::optional<SinkFailure> failure() const;
+  // From now on, for what is in flight too.
+  void SetAckTimeout(Duration ack_timeout);
   // Notes a failure where acks or a BUSY sink are overdue. Returns when to look again.
   TimePoint CheckOverdue(TimePoint now);
   // No report reaches the observer on return or later.
@@ -186,6 +191,7 @@ class SinkDelivery {
   std::vector<Call> calls_;  // in the order in which they were made
   TimePoint busy_since_{};
   uint64_t ready_count_ = 0;
+  Duration ack_timeout_;
   bool busy_ = false;       // BUSY was answered and ready has not been called since
   bool ask_again_ = false;  // the sink is to be asked where it is before more is delivered
   bool stopping_ = false;

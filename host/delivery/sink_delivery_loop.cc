@@ -120,7 +120,7 @@ bool SinkDelivery::DeliverOne(Lock* lock, SinkInstance* instance,
   calls_.push_back({height, since});
   const DeliveryQueue::Begun begun = queue_->Begin(height, since);
   if (queue_->in_flight() == 1) last_progress_ = since;
-  const bool wake = !watched_ && settings_.ack_timeout > Duration::zero();
+  const bool wake = !watched_ && ack_timeout_ > Duration::zero();
   if (wake) watched_ = true;
   const uint64_t ready_before = ready_count_;
   // The plugin may ack before deliver returns.

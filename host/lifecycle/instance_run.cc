@@ -48,18 +48,22 @@ SinkFault FaultOf(AttachOutcome outcome) {
 }  // namespace
 
 InstanceRun::InstanceRun(const SinkSettings& settings, std::shared_ptr<PluginLibrary> library,
-                         const SinkEnvironment& environment, Epoch least_epoch,
+                         const SinkEnvironment& environment, Epoch least_epoch, Inherited inherited,
                          std::shared_ptr<SinkCounters> counters,
                          std::shared_ptr<PluginMetrics> metrics, std::function<void()> wake)
     : settings_(settings),
       library_(std::move(library)),
       environment_(environment),
       least_epoch_(least_epoch),
+      inherited_(std::move(inherited)),
       counters_(std::move(counters)),
       component_(fmt::format("sink {}", settings.name)),
       metrics_(std::move(metrics)),
       wake_(std::move(wake)),
-      watch_(wake_) {}
+      watch_(wake_) {
+  news_.task = inherited_.task;
+  news_.partial_after = inherited_.partial_after;
+}
 
 InstanceRun::~InstanceRun() {
   SLUICE_CHECK(!thread_.joinable(), "a run is joined or abandoned before it is let go");
@@ -78,7 +82,7 @@ void InstanceRun::Join() {
 // --- the instance's thread ---------------------------------------------------------------------
 
 void InstanceRun::Main() {
-  const bool attached = Create() && Start() && Attach();
+  const bool attached = Create() && Prepare() && Start() && Attach();
   if (attached) {
     SetPhase(InstancePhase::kAttached);
     delivery_->Run(called_);
@@ -106,6 +110,7 @@ bool InstanceRun::Create() {
   delivery.component = component_;
   delivery.stream_id = environment_.stream_id;
   delivery.epoch = *epoch;
+  delivery.refused_epoch = inherited_.refused_epoch;
   delivery.filter = settings_.filter;
   delivery.with_old_values = settings_.with_old_values;
   delivery.start = settings_.start;
@@ -133,6 +138,7 @@ bool InstanceRun::Create() {
   if (!watch_.Enter(CallWatch::Call::kCreate, After(settings_.start_timeout))) return false;
   Result<std::unique_ptr<SinkInstance>> instance =
       library_->CreateInstance(options, delivery_->listener());
+  const bool can_reset = instance && (*instance)->can_reset();
   if (!watch_.Leave()) {
     // Nobody is left to destroy it.
     if (instance) (void)instance->release();
@@ -145,10 +151,11 @@ bool InstanceRun::Create() {
   std::lock_guard lock(mutex_);
   called_ = instance->get();
   instance_ = std::move(*instance);
+  can_reset_ = can_reset;
   return true;
 }
 
-bool InstanceRun::Start() {
+StartArgs InstanceRun::MakeStartArgs() const {
   StartArgs args;
   args.settings_json = settings_.settings_json;
   args.stream_id = environment_.stream_id;
@@ -157,6 +164,11 @@ bool InstanceRun::Start() {
   args.epoch = epoch_;
   args.deadline = settings_.start_timeout;
   args.filter = settings_.filter;
+  return args;
+}
+
+bool InstanceRun::Start() {
+  const StartArgs args = MakeStartArgs();
   if (!watch_.Enter(CallWatch::Call::kStart, After(settings_.start_timeout))) return false;
   Failpoint("lifecycle.start.before");
   Result<StartResult> result = called_->Start(args);
@@ -190,6 +202,7 @@ bool InstanceRun::Attach() {
         LogInfo(component_, "begins behind height {}, by start: what it holds is partial",
                 decision->base.height);
       }
+      if (!AnnounceBase(*decision)) return false;
       LogInfo(component_, "attached at height {}, epoch {}, level {}", decision->base.height,
               epoch_, AckLevelName(started_->level));
       return delivery_->Open(called_, *started_, decision->base, decision->reason);
@@ -268,6 +281,11 @@ std::optional<Epoch> InstanceRun::foreign_epoch() const {
   return foreign_epoch_;
 }
 
+std::optional<bool> InstanceRun::can_reset() const {
+  std::lock_guard lock(mutex_);
+  return can_reset_;
+}
+
 void InstanceRun::Fail(SinkFault fault, Status status) {
   {
     std::lock_guard lock(mutex_);
@@ -300,12 +318,18 @@ void InstanceRun::End(TimePoint drain_until, TimePoint now) {
     // Never later than said before, or a request repeated again and again would never end.
     kill_at_ = std::min(kill_at_, std::max(drain_until_, now) + settings_.stop_timeout);
     ending_ = true;
+    on_record_.notify_all();
     delivery = delivery_.get();
     instance = instance_.get();
   }
   const bool at_once = drain_until <= now;
   if (delivery != nullptr) delivery->Stop(at_once);
   if (at_once && instance != nullptr) Cancel(instance);
+}
+
+void InstanceRun::SetAckTimeout(Duration ack_timeout) {
+  std::lock_guard lock(mutex_);
+  if (delivery_ != nullptr) delivery_->SetAckTimeout(ack_timeout);
 }
 
 void InstanceRun::Cancel(SinkInstance* instance) {
@@ -348,8 +372,10 @@ TimePoint InstanceRun::Supervise(TimePoint now) {
   if (overdue) {
     Fail(SinkFault::kRetryable,
          Status(StatusCode::kTimeout,
-                fmt::format("{} has not returned within {} ms", CallName(call.call),
-                            Milliseconds(settings_.start_timeout))));
+                fmt::format(
+                    "{} has not returned within {} ms", CallName(call.call),
+                    Milliseconds(call.call == CallWatch::Call::kReset ? settings_.provision_timeout
+                                                                      : settings_.start_timeout))));
     return TimePoint::max();
   }
   TimePoint look_again = call.overdue_at;
@@ -399,6 +425,7 @@ InstanceRun::Snapshot InstanceRun::snapshot(TimePoint now) const {
   result.phase = phase_;
   result.epoch = epoch_;
   result.started = started_;
+  result.provisioning = provisioning_;
   result.ahead = ahead_;
   result.attached_as = attached_as_;
   result.base = base_;

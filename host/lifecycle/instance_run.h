@@ -15,6 +15,7 @@
 // Ownership: shared by the loop and the thread.
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -25,17 +26,33 @@
 #include "delivery/call_watch.h"
 #include "delivery/sink_delivery.h"
 #include "lifecycle/sink_loop.h"
+#include "lifecycle/sink_record.h"
 #include "lifecycle/step.h"
 
 namespace sluice {
 
 class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
  public:
-  // `wake`: called on any thread, without locks, when phase or failure have changed; must not
+  // What a run takes over from the sink's record.
+  struct Inherited {
+    ProvisionTask task;    // begun by a run of before
+    bool reset = false;    // the sink is to be made empty before it starts
+    Epoch refused_epoch;   // as AttachQuestion's
+    Height partial_after;  // as SinkRecord's
+  };
+  // What the run has brought about, or is about to, and what the record has to say of it first.
+  struct News {
+    ProvisionTask task;
+    bool emptied = false;       // by a reset: the node's own knowledge of its watermark is void
+    bool cannot_reset = false;  // the plugin does not know how
+    Height partial_after;
+  };
+
+  // `wake`: called on any thread, without locks, when phase, failure or news have changed; must not
   // block. `counters`, `metrics`: of the sink, over all its instances. `least_epoch`: the
   // instance's is not below it.
   InstanceRun(const SinkSettings& settings, std::shared_ptr<PluginLibrary> library,
-              const SinkEnvironment& environment, Epoch least_epoch,
+              const SinkEnvironment& environment, Epoch least_epoch, Inherited inherited,
               std::shared_ptr<SinkCounters> counters, std::shared_ptr<PluginMetrics> metrics,
               std::function<void()> wake);
   ~InstanceRun();
@@ -47,6 +64,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   // Ends it: at once (cancel, destroy), or after what is in flight has been acked and drained,
   // until `drain_until`. Repeated: the earlier of both counts.
   void End(TimePoint drain_until, TimePoint now);
+  void SetAckTimeout(Duration ack_timeout);
   // Looks at what takes too long: notes failures, cancels, abandons. Returns when to look again.
   TimePoint Supervise(TimePoint now);
   // Where a call is under way: it is abandoned. Else the thread is about to move on; ask again.
@@ -59,12 +77,19 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   std::optional<SinkFailure> TakeFailure();
   // The epoch that the sink has seen, where that is why it is foreign.
   std::optional<Epoch> foreign_epoch() const;
+  // Nothing before create.
+  std::optional<bool> can_reset() const;
+  // With their number, which is 0 while there are none. The run waits until OnRecord has been told
+  // that number, or it is ended.
+  News news(uint64_t* number) const;
+  void OnRecord(uint64_t number);
 
   struct Snapshot {
     InstancePhase phase = InstancePhase::kOpening;
     Epoch epoch;
     CallWatch::Current call;
     std::optional<StartResult> started;
+    std::string provisioning;                 // how far it is, in words; empty: it is not
     bool ahead = false;                       // the sink is above the journal; waits
     Height caught_up_at;                      // the journaled height as of attach
     std::optional<AttachReason> attached_as;  // nothing before attach
@@ -76,9 +101,24 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
  private:
   void Main();
   bool Create();
+  StartArgs MakeStartArgs() const;
+  // What comes before start: provisioning, and a reset where one is asked for.
+  bool Prepare();
+  bool Provision();
+  // Begins a task, unless one is under way already.
+  bool BeginTask();
+  // False: it has ended or failed; nothing: it is still running.
+  std::optional<bool> PollTask();
+  bool FailTask(SinkFault fault, Status why);
+  bool Reset();
+  // Tells `news_`, and waits until they are on record; false: the run is being ended.
+  bool Announce();
+  void SetProvisioning(std::string text);
   bool Start();
   // Asks where the sink is until it can be attached, and attaches it.
   bool Attach();
+  // What the sink will miss is on record before it is attached behind it.
+  bool AnnounceBase(const AttachDecision& decision);
   void Drain();
   // False: abandoned.
   bool Destroy();
@@ -93,6 +133,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   const std::shared_ptr<PluginLibrary> library_;
   const SinkEnvironment environment_;
   const Epoch least_epoch_;
+  const Inherited inherited_;
   const std::shared_ptr<SinkCounters> counters_;
   const std::string component_;
   const std::shared_ptr<PluginMetrics> metrics_;
@@ -106,6 +147,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
 
   // The instance's thread: what it calls, also when the owner has let go of it.
   SinkInstance* called_ = nullptr;
+  TimePoint task_deadline_{};
 
   mutable std::mutex mutex_;  // guards what follows
   // Made by the thread, once; never replaced.
@@ -116,6 +158,12 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   Epoch epoch_;
   std::optional<Epoch> foreign_epoch_;
   std::optional<StartResult> started_;
+  std::optional<bool> can_reset_;
+  std::string provisioning_;
+  News news_;
+  uint64_t announced_ = 0;  // news, counted
+  uint64_t recorded_ = 0;   // of them, on record
+  std::condition_variable on_record_;
   bool ahead_ = false;
   Height caught_up_at_;
   std::optional<AttachReason> attached_as_;

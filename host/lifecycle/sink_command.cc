@@ -11,7 +11,8 @@ namespace {
 constexpr std::pair<SinkCommand, std::string_view> kNames[] = {
     {SinkCommand::kSuspend, "suspend"}, {SinkCommand::kResume, "resume"},
     {SinkCommand::kRepair, "repair"},   {SinkCommand::kTakeOver, "take-over"},
-    {SinkCommand::kRestart, "restart"}, {SinkCommand::kRemove, "remove"},
+    {SinkCommand::kRestart, "restart"}, {SinkCommand::kReset, "reset"},
+    {SinkCommand::kRemove, "remove"},
 };
 
 Status Refuse(const CommandedSink& sink, std::string_view what) {
@@ -83,6 +84,15 @@ Status CheckRestart(const CommandedSink& sink) {
   return Status::Ok();
 }
 
+// Of one that is suspended by command it is done once that is taken back.
+Status CheckReset(const CommandedSink& sink) {
+  SLUICE_RETURN_IF_ERROR(CheckConfigured(sink));
+  if (sink.can_reset) return Status::Ok();
+  return Refuse(sink,
+                "its plugin cannot make it empty (no reset in sluice.provision/1): empty it by "
+                "hand, or give it an empty place");
+}
+
 }  // namespace
 
 std::string_view SinkCommandName(SinkCommand command) {
@@ -115,6 +125,8 @@ Status CheckCommand(SinkCommand command, const CommandedSink& sink) {
       return CheckRepair(sink);
     case SinkCommand::kRestart:
       return CheckRestart(sink);
+    case SinkCommand::kReset:
+      return CheckReset(sink);
   }
   return Status::Ok();
 }

@@ -18,6 +18,7 @@ enum class SinkCommand {
   kRepair,    // try again at once what failed, also what is not retried by itself
   kTakeOver,  // as kRepair, with an epoch above the one that the sink has seen
   kRestart,   // a new instance, in order
+  kReset,     // the same, before which the sink is made empty
   kRemove,    // drain, stop, and forget it
 };
 
@@ -34,6 +35,7 @@ struct CommandedSink {
   bool orphaned = false;  // gone from it
   bool suspended_by_operator = false;
   bool deleted = false;
+  bool can_reset = true;  // as far as is known
 };
 
 // OK also where there is nothing left to do, so that a command may be given twice. kInvalid: what

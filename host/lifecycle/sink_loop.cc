@@ -149,6 +149,8 @@ class SinkLoop::Impl {
     sink.orphaned = setup_->settings.orphaned;
     sink.suspended_by_operator = suspended_by_operator_;
     sink.deleted = deleted_;
+    const std::optional<bool> newest = run_ ? run_->can_reset() : std::nullopt;
+    sink.can_reset = newest ? *newest : can_reset_.value_or(true);
     return sink;
   }
   ObservedState Observe();
@@ -171,8 +173,12 @@ class SinkLoop::Impl {
     std::lock_guard lock(mutex_);
     return DesiredLocked().run && !deleted_;
   }
-  void NoteBase();
+  // What the instance's thread waits for to be on record; its number, 0 where there is none.
+  // Nothing: not yet.
+  std::optional<uint64_t> TakeNews();
+  void NoteRefusedLocked(const SinkFailure& failure);
   void LetGo(TimePoint now);
+  void FillLag(std::optional<TimePoint> behind_since, TimePoint now, SinkStatus* status) const;
   std::string DescribeAhead(const InstanceRun::Snapshot& run) const;
 
   // Set in the constructor.
@@ -194,6 +200,9 @@ class SinkLoop::Impl {
   LifecycleAction unwritten_ = LifecycleAction::kNone;
   Height scanned_;                      // of the journal, for a lazy sink
   std::optional<Epoch> foreign_epoch_;  // of the last failure, where that is what it was
+  Epoch failed_epoch_;                  // of the instance of the last failure
+  bool failed_attached_ = false;        // it had been attached
+  uint64_t news_taken_ = 0;             // of the instance at work
   Epoch least_epoch_;                   // of the next instance
   bool forgotten_ = false;
   bool keeps_record_ = true;
@@ -224,9 +233,14 @@ class SinkLoop::Impl {
   uint64_t past_retries_ = 0;
   uint64_t past_stale_acks_ = 0;
   Height last_watermark_;
+  std::optional<TimePoint> behind_since_;  // the oldest height that it misses, as far as is known
   std::optional<Height> last_sink_height_;
   std::optional<bool> last_at_least_once_;
   Height partial_after_;
+  std::optional<bool> can_reset_;  // nothing before there was an instance
+  ProvisionTask task_;
+  bool reset_wanted_ = false;
+  Epoch refused_epoch_;  // as AttachQuestion's
 };
 
 // --- from any thread ---------------------------------------------------------------------------
@@ -235,6 +249,7 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
   SLUICE_CHECK(!thread_.joinable(), "a sink's loop is started once");
   const Height journaled = environment_.journal->journaled();
   const Result<Height> stored = environment_.journal->StoredWatermark(name_);
+  if (record) environment_.observer->OnPartial(name_, record->partial_after);
   // Heights may come already.
   std::lock_guard lock(mutex_);
   if (record) {
@@ -243,6 +258,9 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
     deleted_ = record->deleted;
     last_watermark_ = record->watermark;
     partial_after_ = record->partial_after;
+    task_ = record->task;
+    reset_wanted_ = record->reset;
+    refused_epoch_ = record->refused_epoch;
     written_ = record;
     // What begins afresh has no error to show.
     if (!state_.error.ok()) {
@@ -250,6 +268,8 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
                      state_.error.message()};
     }
   }
+  if (journaled > (stored ? *stored : last_watermark_)) behind_since_ = Now();
+  if (stored && last_watermark_ < *stored) last_watermark_ = *stored;
   // What was journaled before is no use of a sink that was found broken; of a lazy one it is.
   scanned_ = journaled;
   if (setup_->settings.lazy && state_.state == LifecycleState::kInitializing) {
@@ -266,6 +286,7 @@ void SinkLoop::Impl::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
     std::lock_guard lock(mutex_);
     run = run_;
     put_off = state_.until_used && !used_;
+    if (!run && !behind_since_) behind_since_ = Now();
   }
   if (run) return run->Enqueue(std::move(change_set));
   // What it is to get is in the journal; that it wants it is all there is to know.
@@ -299,9 +320,13 @@ Status SinkLoop::Impl::Command(SinkCommand command, TimePoint deadline) {
     case SinkCommand::kRepair:
       request_ = SinkRequest::kRepair;
       break;
+    case SinkCommand::kReset:
+      reset_wanted_ = true;
+      [[fallthrough]];
     case SinkCommand::kRestart:
-      request_ =
-          state_.state == LifecycleState::kRepairing ? SinkRequest::kRepair : SinkRequest::kRestart;
+      request_ = state_.state == LifecycleState::kRepairing || IsFault(state_.reason)
+                     ? SinkRequest::kRepair
+                     : SinkRequest::kRestart;
       break;
     case SinkCommand::kRemove:
       deleted_ = true;
@@ -329,6 +354,7 @@ void SinkLoop::Impl::Reconfigure(SinkSettings settings, std::shared_ptr<PluginLi
                       library->identity().sha256 == setup_->library->identity().sha256;
     setup_ = MakeSetup(std::move(settings), std::move(library));
     if (!same) ++configuration_;
+    if (run_) run_->SetAckTimeout(setup_->settings.ack_timeout);
   }
   signal_->Set();
 }
@@ -384,6 +410,7 @@ void SinkLoop::Impl::ForceEnd(TimePoint now, TimePoint* look_again_at) {
 bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
   ScanForUse();
   ObservedState observed = Observe();
+  const std::optional<uint64_t> news = TakeNews();
   if (observed.instance == InstancePhase::kNone && run_) LetGo(now);
   SinkState before;
   LifecycleStep step;
@@ -398,6 +425,7 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
       counters_->CountError(observed.failure->status.code());
       last_error_ = {WallNanos(), std::string(StatusCodeName(observed.failure->status.code())),
                      observed.failure->status.message()};
+      NoteRefusedLocked(*observed.failure);
       TakeOverLocked(&observed);
     }
     const DesiredState desired = DesiredLocked();
@@ -405,6 +433,7 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
     state_ = step.next;
     if (state_.state == LifecycleState::kRunning) {
       take_over_ = false;
+      refused_epoch_ = Epoch();
       request_ = SinkRequest::kNone;  // there is nothing to repair
     }
     // What is asked of an instance that still ends is asked again once it has.
@@ -418,15 +447,14 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
         state_.state == LifecycleState::kDeleted || (stopping_ && at_rest && (!run_ || hung_));
   }
   *look_again_at = std::min(*look_again_at, step.look_again_at);
-  const bool has_come_up =
-      step.next.state == LifecycleState::kRunning && before.state != LifecycleState::kRunning;
-  if (has_come_up) NoteBase();
   // Ahead of what it announces; an instance ends all the same where nothing can be written.
   const bool recorded = Record();
   Tell(before, now);
   TellAvailability();
   // What was said to a node that ends is not on record.
   if (recorded && keeps_record_) Answer(command);
+  if (recorded && keeps_record_ && news && run_) run_->OnRecord(*news);
+  if (!news) *look_again_at = std::min(*look_again_at, now + kRecordRetry);
   if (!recorded) *look_again_at = std::min(*look_again_at, now + kRecordRetry);
   const bool must_be_recorded =
       step.action == LifecycleAction::kBegin || step.action == LifecycleAction::kForget;
@@ -517,6 +545,9 @@ SinkRecord SinkLoop::Impl::MakeRecordLocked() const {
   record.epoch = newest_epoch_;
   record.watermark = last_watermark_;
   record.partial_after = partial_after_;
+  record.task = task_;
+  record.reset = reset_wanted_;
+  record.refused_epoch = refused_epoch_;
   if (run_) {
     const InstanceRun::Snapshot run = run_->snapshot(Now());
     record.epoch = std::max(record.epoch, run.epoch);
@@ -577,22 +608,51 @@ ObservedState SinkLoop::Impl::Observe() {
   observed.failure = run_->TakeFailure();
   if (observed.failure) {
     foreign_epoch_ = run_->foreign_epoch();
-    const Epoch epoch = run_->snapshot(Now()).epoch;
+    const InstanceRun::Snapshot run = run_->snapshot(Now());
+    failed_epoch_ = run.epoch;
+    failed_attached_ = run.delivery.open;
     std::lock_guard lock(mutex_);
-    newest_epoch_ = std::max(newest_epoch_, epoch);
+    newest_epoch_ = std::max(newest_epoch_, run.epoch);
   }
   if (observed.instance == InstancePhase::kAttached) attached_once_ = true;
   return observed;
 }
 
-// What was once left out stays left out, until the sink begins from the beginning again.
-void SinkLoop::Impl::NoteBase() {
-  const InstanceRun::Snapshot run = run_->snapshot(Now());
-  std::lock_guard lock(mutex_);
-  if (run.attached_as == AttachReason::kGenesis) partial_after_ = Height();
-  if (run.attached_as == AttachReason::kLatest || run.attached_as == AttachReason::kGapSkipped) {
-    partial_after_ = run.base;
+// Nothing: what has to be done first could not be done yet.
+std::optional<uint64_t> SinkLoop::Impl::TakeNews() {
+  if (!run_) return 0;
+  uint64_t number = 0;
+  const InstanceRun::News news = run_->news(&number);
+  if (number == news_taken_) return number;
+  if (news.emptied && reset_wanted_) {
+    Status forgotten = environment_.records->ForgetWatermark(name_);
+    if (!forgotten.ok()) {
+      LogWarn(component_, "its watermark cannot be forgotten yet: {}", forgotten.message());
+      return std::nullopt;
+    }
   }
+  if (news.cannot_reset) LogError(component_, "it is not reset: its plugin does not know how");
+  Height partial_after;
+  {
+    std::lock_guard lock(mutex_);
+    if (news.emptied && reset_wanted_) last_watermark_ = Height();
+    if (news.emptied || news.cannot_reset) reset_wanted_ = false;
+    task_ = news.task;
+    // What was once left out stays left out, until the sink begins from the beginning again.
+    partial_after_ = partial_after = news.partial_after;
+  }
+  environment_.observer->OnPartial(name_, partial_after);
+  news_taken_ = number;
+  return number;
+}
+
+// The sink has seen a newer epoch than this instance's. Other instances raise ours; that must not
+// make this node the sink's owner one day, without anybody having said so.
+void SinkLoop::Impl::NoteRefusedLocked(const SinkFailure& failure) {
+  if (failure.fault != SinkFault::kFenced && !foreign_epoch_) return;
+  if (refused_epoch_ > Epoch()) return;
+  // Its own epoch is at the sink where it had been attached.
+  refused_epoch_ = failed_attached_ ? failed_epoch_ + 1 : failed_epoch_;
 }
 
 void SinkLoop::Impl::LetGo(TimePoint now) {
@@ -601,8 +661,16 @@ void SinkLoop::Impl::LetGo(TimePoint now) {
   std::lock_guard lock(mutex_);
   past_retries_ += last.delivery.retries;
   past_stale_acks_ += last.delivery.refused;
-  if (last.delivery.open) last_watermark_ = last.delivery.watermark;
+  if (last.delivery.open) {
+    last_watermark_ = last.delivery.watermark;
+    behind_since_.reset();
+    if (last.delivery.lag_blocks > 0) {
+      behind_since_ = now - std::chrono::duration_cast<Duration>(
+                                std::chrono::duration<double>(last.delivery.lag_seconds));
+    }
+  }
   if (last.delivery.sink_height) last_sink_height_ = last.delivery.sink_height;
+  if (const std::optional<bool> can_reset = run_->can_reset()) can_reset_ = can_reset;
   if (last.started) last_at_least_once_ = IsAtLeastOnce(*last.started);
   newest_epoch_ = std::max(newest_epoch_, last.epoch);
   run_.reset();
@@ -631,9 +699,18 @@ void SinkLoop::Impl::Act(LifecycleAction action, TimePoint now) {
 
 void SinkLoop::Impl::Begin() {
   const std::shared_ptr<const Setup> setup = this->setup();
-  auto run =
-      std::make_shared<InstanceRun>(setup->settings, setup->library, environment_, least_epoch_,
-                                    counters_, metrics_, [signal = signal_] { signal->Set(); });
+  InstanceRun::Inherited inherited;
+  {
+    std::lock_guard lock(mutex_);
+    inherited.task = task_;
+    inherited.reset = reset_wanted_;
+    if (!take_over_) inherited.refused_epoch = refused_epoch_;
+    inherited.partial_after = partial_after_;
+  }
+  auto run = std::make_shared<InstanceRun>(setup->settings, setup->library, environment_,
+                                           least_epoch_, std::move(inherited), counters_, metrics_,
+                                           [signal = signal_] { signal->Set(); });
+  news_taken_ = 0;
   {
     std::lock_guard lock(mutex_);
     run_ = run;
@@ -718,6 +795,19 @@ void SinkLoop::Impl::TellAvailability() {
   environment_.observer->OnAvailability(name_, now.first, now.second);
 }
 
+// Of a sink that is not attached: by what the journal holds above its watermark.
+void SinkLoop::Impl::FillLag(std::optional<TimePoint> behind_since, TimePoint now,
+                             SinkStatus* status) const {
+  const JournalSource& journal = *environment_.journal;
+  const JournalLag lag =
+      LagBehind(status->watermark, journal.first(), journal.journaled(), journal.bytes());
+  status->lag_blocks = lag.blocks;
+  status->lag_bytes = lag.bytes;
+  if (lag.blocks > 0 && behind_since) {
+    status->lag_seconds = std::chrono::duration<double>(now - *behind_since).count();
+  }
+}
+
 std::string SinkLoop::Impl::DescribeAhead(const InstanceRun::Snapshot& run) const {
   return fmt::format("the sink is at {}, the node at {}",
                      run.delivery.sink_height.value_or(Height()),
@@ -739,9 +829,11 @@ SinkStatus SinkLoop::Impl::status() const {
   SinkState state;
   bool first_run = false;
   bool partial = false;
+  std::optional<TimePoint> behind_since;
   {
     std::lock_guard lock(mutex_);
     run = run_;
+    behind_since = behind_since_;
     state = state_;
     first_run = run_count_ <= 1;
     partial = partial_after_ > Height();
@@ -767,8 +859,7 @@ SinkStatus SinkLoop::Impl::status() const {
     status.next_retry_at_unix_nanos = ToWallNanos(state.next_at, now);
   }
   if (!run) {
-    const Height journaled = environment_.journal->journaled();
-    status.lag_blocks = journaled > status.watermark ? journaled - status.watermark : 0;
+    FillLag(behind_since, now, &status);
     return status;
   }
   const InstanceRun::Snapshot snapshot = run->snapshot(now);
@@ -786,6 +877,9 @@ SinkStatus SinkLoop::Impl::status() const {
                          std::string(StatusCodeName(delivery.last_error->status.code())),
                          delivery.last_error->status.message()};
   }
+  if (state.state == LifecycleState::kInitializing && !snapshot.provisioning.empty()) {
+    status.reason = snapshot.provisioning;
+  }
   if (snapshot.ahead && state.state == LifecycleState::kInitializing) {
     status.mode = "ahead";
     status.reason = DescribeAhead(snapshot);
@@ -797,8 +891,7 @@ SinkStatus SinkLoop::Impl::status() const {
                                 (now - snapshot.call.since) / std::chrono::milliseconds(1));
   }
   if (!delivery.open) {
-    const Height journaled = environment_.journal->journaled();
-    status.lag_blocks = journaled > status.watermark ? journaled - status.watermark : 0;
+    FillLag(behind_since, now, &status);
     return status;
   }
   status.watermark = delivery.watermark;

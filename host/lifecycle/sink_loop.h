@@ -53,6 +53,7 @@ struct SinkSettings {
   uint64_t queue_bytes = 64 << 20;
   RetrySettings retry;
   Duration start_timeout{}, stop_timeout{}, drain_timeout{}, stalled_after{}, healthy_after{};
+  Duration provision_timeout{};  // of a provisioning task, and of a reset
 };
 
 // Where the sinks' records are. Threading: any thread.
@@ -61,6 +62,8 @@ class SinkRecordStore {
   virtual ~SinkRecordStore() = default;
   // Durable on return.
   virtual Status PutSinkRecord(const SinkName& sink, const std::string& bytes) = 0;
+  // The sink has been made empty: what it had acked is no longer known on return.
+  virtual Status ForgetWatermark(const SinkName& sink) = 0;
   // Nothing that the node keeps of the sink is left on return: its record, its watermark, its say
   // in what the journal keeps.
   virtual Status ForgetSink(const SinkName& sink) = 0;

@@ -49,6 +49,12 @@ SinkRecord Read(const Json& json) {
   record.epoch = Epoch(json.at("epoch").get<uint64_t>());
   record.watermark = Height(json.at("watermark").get<uint64_t>());
   record.partial_after = Height(json.value("partial_after", uint64_t{0}));
+  if (json.contains("task")) {
+    record.task.id = json.at("task").at("id");
+    record.task.begun_at_unix_nanos = json.at("task").at("begun_at_unix_nanos");
+  }
+  record.reset = json.value("reset", false);
+  record.refused_epoch = Epoch(json.value("refused_epoch", uint64_t{0}));
   return record;
 }
 
@@ -87,6 +93,12 @@ std::string EncodeSinkRecord(const SinkRecord& record) {
   json["epoch"] = record.epoch.value();
   json["watermark"] = record.watermark.value();
   if (record.partial_after > Height()) json["partial_after"] = record.partial_after.value();
+  if (!record.task.id.empty()) {
+    json["task"] = {{"id", record.task.id},
+                    {"begun_at_unix_nanos", record.task.begun_at_unix_nanos}};
+  }
+  if (record.reset) json["reset"] = true;
+  if (record.refused_epoch > Epoch()) json["refused_epoch"] = record.refused_epoch.value();
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -24,6 +24,14 @@ inline std::string SinkRecordName(const SinkName& sink) {
   return std::string(kSinkRecordPrefix) + sink.str();
 }
 
+// A task that brings about what the external system must have before the sink can start.
+struct ProvisionTask {
+  std::string id;  // the plugin's; empty: there is none
+  int64_t begun_at_unix_nanos = 0;
+
+  friend bool operator==(const ProvisionTask&, const ProvisionTask&) = default;
+};
+
 struct SinkRecord {
   std::string name;
   LifecycleState state = LifecycleState::kInitializing;
@@ -45,6 +53,10 @@ struct SinkRecord {
   // The sink begins, or goes on after a gap, behind this height: what it holds is partial. 0:
   // whole.
   Height partial_after;
+  ProvisionTask task;  // under way, as far as is known
+  bool reset = false;  // the sink is to be made empty before it is started again
+  // An instance was refused with this epoch, for the sink had seen a newer one. 0: none was.
+  Epoch refused_epoch;
 
   friend bool operator==(const SinkRecord&, const SinkRecord&) = default;
 };

@@ -17,6 +17,7 @@ class DatabaseJournal : public JournalSource {
 
   Height first() const override;
   Height journaled() const override;
+  uint64_t bytes() const override { return database_->journal_bytes(); }
   Height committed() const override { return database_->committed().height; }
   Result<Digest> DigestAt(Height height) const override;
   Result<std::shared_ptr<const ChangeSet>> Read(Height height) const override;

@@ -57,6 +57,7 @@ Status Node::Open() {
   {
     std::lock_guard lock(mutex_);
     commit_ = config.commit;
+    lifecycle_ = config.lifecycle;
     policy_text_ = DescribePolicy(prepared.policy, prepared.policy_sinks, config.commit.level);
   }
   effective_ = options_.effective;
@@ -81,6 +82,10 @@ Status Node::Open() {
   sinks.recover_on_start = config.lifecycle.recover_on_start;
   // No fault of the sink's, and nothing that trying the sink again would mend.
   sinks.on_store_failure = [this](const Status& failure) { pipeline_->NoteStoreFailure(failure); };
+  sinks.forget_watermark = [this](const SinkName& sink, bool removed, Duration patience,
+                                  const std::function<Status()>& forget) {
+    return pipeline_->ForgetWatermark(sink, removed, patience, forget);
+  };
   sinks_ = std::make_unique<SinkSet>(std::move(sinks), database_.get(), journal_.get());
   SLUICE_RETURN_IF_ERROR(sinks_->Load(std::move(prepared.sinks)));
   tracker_ = std::make_unique<AckTracker>(sinks_->names());
@@ -151,7 +156,7 @@ Status Node::Run(Driver* driver) {
   // ever.
   Status idle = pipeline_->WaitUntilIdle();
   if (idle.code() == StatusCode::kCancelled && stop_requested_.load()) {
-    idle = pipeline_->WaitUntilIdle(StopDeadline() - options_.config.lifecycle.stop_timeout);
+    idle = pipeline_->WaitUntilIdle(StopDeadline() - limits().stop_timeout);
   }
   if (idle.code() == StatusCode::kTimeout) {
     LogWarn(kComponent, "{}; what is journaled is committed at the next start", idle.message());
@@ -267,10 +272,19 @@ Status Node::WaitForSinks(Duration patience, TimePoint deadline) {
 }
 
 TimePoint Node::StopDeadline() {
-  const LifecycleConfig& lifecycle = options_.config.lifecycle;
   std::lock_guard lock(mutex_);
-  if (!stop_by_) stop_by_ = Now() + lifecycle.drain_timeout + lifecycle.stop_timeout;
+  if (!stop_by_) stop_by_ = Now() + lifecycle_.drain_timeout + lifecycle_.stop_timeout;
   return *stop_by_;
+}
+
+LifecycleConfig Node::limits() const {
+  std::lock_guard lock(mutex_);
+  return lifecycle_;
+}
+
+Duration Node::stop_patience() const {
+  const LifecycleConfig lifecycle = limits();
+  return lifecycle.drain_timeout + lifecycle.stop_timeout;
 }
 
 // It may be waiting for input that does not come.
@@ -298,7 +312,7 @@ Status Node::Stop() {
   const TimePoint deadline = StopDeadline();
   if (pipeline_) pipeline_->Stop();
   if (sinks_started_) NoteSinks();
-  const LifecycleConfig& lifecycle = options_.config.lifecycle;
+  const LifecycleConfig lifecycle = limits();
   const Duration drain_timeout =
       std::max(deadline - lifecycle.stop_timeout - Now(), Duration::zero());
   std::string hung;
@@ -328,7 +342,8 @@ Status Node::Stop() {
 
 Status Node::CheckPolicyAllows(SinkCommand command, const SinkName& sink) const {
   const bool removes = command == SinkCommand::kRemove;
-  if (!removes && command != SinkCommand::kSuspend) return Status::Ok();
+  const bool stops = command == SinkCommand::kSuspend || command == SinkCommand::kReset;
+  if (!removes && !stops) return Status::Ok();
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
   const auto found = std::find_if(sinks.begin(), sinks.end(),
                                   [&](const AckTracker::Sink& one) { return one.name == sink; });
@@ -387,7 +402,10 @@ Result<ReloadReport> Node::Reload(const Config& config,
   SLUICE_RETURN_IF_ERROR(sinks_->CheckPlaces(prepared.sinks));
   ReloadReport report;
   const std::vector<std::string> keys = DifferingKeys(effective_, effective);
-  std::copy_if(keys.begin(), keys.end(), std::back_inserter(report.needs_restart), NeedsRestart);
+  // Against what the node was started with: what an earlier reload could not do is still to come.
+  const std::vector<std::string> since_start = DifferingKeys(options_.effective, effective);
+  std::copy_if(since_start.begin(), since_start.end(), std::back_inserter(report.needs_restart),
+               NeedsRestart);
   // The policy first: what goes must not be waited for any more, and what comes has a place.
   const std::vector<PolicySink> places = sinks_->MakePlaces(prepared.sinks);
   SLUICE_ASSIGN_OR_RETURN(Policy policy, ResolvePolicy(config.commit.policy, places));
@@ -407,6 +425,7 @@ Result<ReloadReport> Node::Reload(const Config& config,
   {
     std::lock_guard lock(mutex_);
     commit_ = config.commit;
+    if (!stop_by_) lifecycle_ = config.lifecycle;
     policy_text_ = DescribePolicy(policy, places, config.commit.level);
   }
   effective_ = effective;

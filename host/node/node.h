@@ -118,12 +118,15 @@ class Node {
   // to be suspended, and the node would halt.
   Status CommandSink(const SinkName& sink, SinkCommand command);
   std::vector<std::pair<std::string, Status>> RepairSinks();
+  // How long a stop that is asked for now may take. From any thread.
+  Duration stop_patience() const;
   // Where /metrics is served, for the status. From any thread.
   void SetMetricsAddress(std::string address);
 
  private:
   // When all is to have ended; the first call, which is the begin of the stop, fixes it.
   TimePoint StopDeadline();
+  LifecycleConfig limits() const;
   Status OpenDatabase();
   Status SetStoredWatermarks();
   void OnCommitted(const SealedBlock& block);
@@ -157,6 +160,7 @@ class Node {
   mutable std::mutex mutex_;
   bool opened_ = false;               // guarded by mutex_: all of the above is in its place
   CommitConfig commit_;               // guarded by mutex_: in force
+  LifecycleConfig lifecycle_;         // guarded by mutex_: in force; fixed once stop_by_ is
   std::string policy_text_;           // guarded by mutex_: in words
   Driver* driver_ = nullptr;          // guarded by mutex_: the one that runs
   RunSummary summary_;                // guarded by mutex_

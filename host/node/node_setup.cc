@@ -48,6 +48,7 @@ SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
   settings.start_timeout = config.lifecycle.start_timeout;
   settings.stop_timeout = config.lifecycle.stop_timeout;
   settings.drain_timeout = config.lifecycle.drain_timeout;
+  settings.provision_timeout = config.lifecycle.provision_timeout;
   settings.stalled_after = config.lifecycle.stalled_after;
   settings.healthy_after = config.lifecycle.healthy_after;
   return settings;

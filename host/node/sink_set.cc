@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "commit/degraded.h"
 
 namespace sluice {
 namespace {
@@ -16,6 +17,9 @@ namespace {
 constexpr char kComponent[] = "node";
 // How long a command may take to be put on record; a disk that takes longer is full or broken.
 constexpr Duration kCommandPatience = std::chrono::seconds(5);
+// How long what a sink had acked may wait for a batch under way before it can be forgotten; asked
+// again by the sink's loop.
+constexpr Duration kBatchPatience = std::chrono::seconds(1);
 // Where a record goes that cannot be read.
 constexpr std::string_view kUnreadablePrefix = "unreadable_sink/";
 
@@ -44,8 +48,7 @@ Status SinkSet::Load(std::vector<PreparedSink> prepared) {
     if (auto found = by_name.extract(one.settings.name.str())) record = std::move(found.mapped());
     // Removed and still configured: new to this node, as after any start.
     if (record && record->deleted) {
-      SLUICE_RETURN_IF_ERROR(
-          database_->ForgetSink(one.settings.name, SinkRecordName(one.settings.name)));
+      SLUICE_RETURN_IF_ERROR(ForgetAtStart(one.settings.name));
       record.reset();
     }
     entries_.push_back(MakeEntry(std::move(one), std::move(record)));
@@ -63,8 +66,7 @@ Status SinkSet::Load(std::vector<PreparedSink> prepared) {
     orphan.settings.name = SinkName(name);
     orphan.plugin = record.plugin;
     if (record.deleted) {
-      SLUICE_RETURN_IF_ERROR(
-          database_->ForgetSink(orphan.settings.name, SinkRecordName(orphan.settings.name)));
+      SLUICE_RETURN_IF_ERROR(ForgetAtStart(orphan.settings.name));
       LogInfo(kComponent, "sink {} is removed, as it was told before", name);
       continue;
     }
@@ -95,6 +97,18 @@ Result<std::vector<SinkRecord>> SinkSet::ReadRecords() {
     unreadable_.insert(name);
   }
   return records;
+}
+
+Status SinkSet::ForgetAtStart(const SinkName& sink) {
+  WriteGroup group;
+  group.epoch = database_->epoch();
+  group.force_sync = true;
+  SLUICE_ASSIGN_OR_RETURN(std::vector<UnackedRange> ranges, database_->UnackedRanges());
+  for (UnackedRange& range : ranges) {
+    if (!range.healed && DisownRange(sink, &range)) group.unacked.push_back(std::move(range));
+  }
+  if (!group.unacked.empty()) SLUICE_RETURN_IF_ERROR(database_->Write(group));
+  return database_->ForgetSink(sink, SinkRecordName(sink));
 }
 
 Status SinkSet::SetAside(const std::string& name, const std::string& bytes, const Status& why) {
@@ -365,6 +379,7 @@ std::string SinkSet::ApplyOne(PreparedSink prepared, bool needed) {
                          : before.enabled != after.enabled && after.enabled ? "enabled"
                          : before.enabled != after.enabled                  ? "disabled"
                          : before.counted != after.counted                  ? "other settings"
+                         : before.ack_timeout != after.ack_timeout          ? "another ack_timeout"
                                                                             : "";
     // One that is switched off is not loaded, and keeps the library that it had.
     if (!prepared.library) prepared.library = entry->prepared.library;
@@ -411,8 +426,10 @@ SinkStatus SinkSet::StatusOf(const Entry& entry) const {
   idle.counted = !entry.orphaned.load() && entry.prepared.settings.counted;
   idle.filter = entry.prepared.settings.filter;
   if (Result<Height> stored = journal_->StoredWatermark(entry.name)) idle.watermark = *stored;
-  const Height journaled = journal_->journaled();
-  idle.lag_blocks = journaled > idle.watermark ? journaled - idle.watermark : 0;
+  const JournalLag lag =
+      LagBehind(idle.watermark, journal_->first(), journal_->journaled(), journal_->bytes());
+  idle.lag_blocks = lag.blocks;
+  idle.lag_bytes = lag.bytes;
   return idle;
 }
 
@@ -447,6 +464,8 @@ void SinkSet::OnWatermark(const SinkName& sink, AckLevel level, Height watermark
   tracker_->SetWatermark(sink, level, watermark, highest);
 }
 
+void SinkSet::OnPartial(const SinkName& sink, Height after) { tracker_->SetPartial(sink, after); }
+
 void SinkSet::OnAvailability(const SinkName& sink, SinkAvailability availability,
                              const std::string& reason) {
   tracker_->SetAvailability(sink, availability, reason);
@@ -462,10 +481,21 @@ Status SinkSet::Noted(Status written) {
   return written;
 }
 
+// First it has acked nothing, so that no batch stores its watermark again.
+Status SinkSet::ForgetWatermark(const SinkName& sink) {
+  tracker_->ForgetWatermark(sink);
+  return options_.forget_watermark(sink, /*removed=*/false, kBatchPatience, [&] {
+    return Noted(database_->ForgetSink(sink, /*record=*/""));
+  });
+}
+
 // First it counts for nothing, so that no batch stores its watermark again.
 Status SinkSet::ForgetSink(const SinkName& sink) {
   tracker_->Remove(sink);
-  if (Status gone = Noted(database_->ForgetSink(sink, SinkRecordName(sink))); !gone.ok()) {
+  Status gone = options_.forget_watermark(sink, /*removed=*/true, kBatchPatience, [&] {
+    return Noted(database_->ForgetSink(sink, SinkRecordName(sink)));
+  });
+  if (!gone.ok()) {
     tracker_->Restore(sink);
     return gone;
   }

@@ -44,6 +44,9 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
     RecoverOnStart recover_on_start = RecoverOnStart::kNow;
     // Something could not be written: the store's fault, no sink's.
     std::function<void(const Status&)> on_store_failure;
+    // Pipeline::ForgetWatermark.
+    std::function<Status(const SinkName&, bool, Duration, const std::function<Status()>&)>
+        forget_watermark;
   };
 
   SinkSet(Options options, Database* database, DatabaseJournal* journal);
@@ -105,12 +108,16 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   // SinkObserver
   void OnWatermark(const SinkName& sink, AckLevel level, Height watermark,
                    AckLevel highest) override;
+  void OnPartial(const SinkName& sink, Height after) override;
   void OnAvailability(const SinkName& sink, SinkAvailability availability,
                       const std::string& reason) override;
   // SinkRecordStore
   Status PutSinkRecord(const SinkName& sink, const std::string& bytes) override;
+  Status ForgetWatermark(const SinkName& sink) override;
   Status ForgetSink(const SinkName& sink) override;
 
+  // One that was removed before this start; nothing runs yet.
+  Status ForgetAtStart(const SinkName& sink);
   Status Noted(Status written);
   Result<std::vector<SinkRecord>> ReadRecords();
   Status SetAside(const std::string& name, const std::string& bytes, const Status& why);

@@ -6,9 +6,9 @@
 //
 // rocksdb headers and rocksdb::Status do not leave this folder.
 //
-// Threading: Write by one thread (the pipeline's); reads, RaiseEpoch and the small records from
-// any. Reopen waits until readers and iterators have let go. Ownership: the caller owns the
-// Database; iterators hold it open and must be gone before it is closed.
+// Threading: Write by one thread at a time (the pipeline's seat); reads, RaiseEpoch and the small
+// records from any. Reopen waits until readers and iterators have let go. Ownership: the caller
+// owns the Database; iterators hold it open and must be gone before it is closed.
 #pragma once
 
 #include <cstdint>
@@ -141,7 +141,8 @@ class Database {
   virtual Result<std::vector<std::pair<std::string, std::string>>> ListRecords(
       std::string_view prefix) const = 0;
 
-  // Takes away the sink's watermark and the named record `record`, in one durable batch.
+  // Takes away the sink's watermark and the named record `record` (empty: none), in one durable
+  // batch.
   virtual Status ForgetSink(const SinkName& sink, std::string_view record) = 0;
 
   // Bytes free on the file system of the database.

@@ -77,7 +77,7 @@ Status RocksDatabase::ForgetSink(const SinkName& sink, std::string_view record) 
   const RocksHandle::Use use(handle_);
   SLUICE_RETURN_IF_ERROR(WriteRefused(use));
   rocksdb::WriteBatch batch;
-  batch.Delete(use->records, records::Key(records::kNamedPrefix, record));
+  if (!record.empty()) batch.Delete(use->records, records::Key(records::kNamedPrefix, record));
   batch.Delete(use->records, records::Key(records::kWatermarkPrefix, sink.str()));
   return WriteDurably(use, &batch, fmt::format("forgetting sink '{}'", sink));
 }

@@ -6,6 +6,7 @@
 
 #include "file/abi_digest.h"
 #include "file/readback.h"
+#include "file/reset.h"
 #include "file/status_of_fault.h"
 
 namespace sluice_file {
@@ -25,6 +26,18 @@ constexpr uint64_t kGroupBytes = 4 * 1024 * 1024;
 std::string Height(uint64_t height) { return "height " + std::to_string(height); }
 
 }  // namespace
+
+Status FileSink::Reset(const StartArgs& args) {
+  Settings settings;
+  Fault fault = ParseSettings(args.settings(), args.home(), &settings);
+  if (fault.ok()) {
+    fault = ResetFolder({settings.folder, args.epoch(), std::string(args.stream_id()),
+                         std::string(args.sink_name())});
+  }
+  if (!fault.ok()) return StatusOf(fault);
+  reset_epoch_ = args.epoch();
+  return Status::Ok();
+}
 
 Status FileSink::Start(const StartArgs& args, StartResult* result) {
   stream_ = args.stream_id();
@@ -93,7 +106,8 @@ Fault FileSink::CheckFence(const StartArgs& args) {
                                      ", not to " + sink_ +
                                      "; two sinks never share a folder: change path"};
   }
-  if (fence_.epoch() < args.epoch()) return {};
+  const bool ours = fence_.epoch() == reset_epoch_ && reset_epoch_ == args.epoch();
+  if (fence_.epoch() < args.epoch() || ours) return {};
   return {FaultKind::kFenced,
           settings_.folder.string() + ": FENCE holds epoch " + std::to_string(fence_.epoch()) +
               ", this start has epoch " + std::to_string(args.epoch()) +

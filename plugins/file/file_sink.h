@@ -3,6 +3,7 @@
 // The sink that ships as plugin "file": keeps a stream in files, FORMAT.md says how.
 //
 // clang-format off
+// reset      deletes the stream's files; FENCE stays, with the epoch of the reset
 // start      takes the lock on FENCE, refuses an epoch not above the stored one, then recovers the files
 // attach     raises the epoch in FENCE durably; begins the stream at a base
 // snapshot   raises the epoch too; writes a file beside the others, which takes their place with its end
@@ -31,6 +32,7 @@ class FileSink {
  public:
   explicit FileSink(sluice::sdk::Host host) : host_(host) {}
 
+  sluice::sdk::Status Reset(const sluice::sdk::StartArgs& args);
   sluice::sdk::Status Start(const sluice::sdk::StartArgs& args, sluice::sdk::StartResult* result);
   sluice::sdk::Status Resume(sluice::sdk::Position* position);
   sluice::sdk::Status Attach(const sluice::sdk::AttachArgs& args);
@@ -72,6 +74,7 @@ class FileSink {
   std::string stream_;
   std::string sink_;
   uint64_t epoch_ = 0;
+  uint64_t reset_epoch_ = 0;  // of the reset before, where there was one: FENCE holds it
   int32_t level_ = SLUICE_LEVEL_RECEIVED;
   Fence fence_;
   std::string found_stream_;  // what the folder says; empty where it says nothing

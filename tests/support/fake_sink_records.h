@@ -25,6 +25,12 @@ class FakeSinkRecords final : public SinkRecordStore {
     history_.push_back(bytes);
     return Status::Ok();
   }
+  Status ForgetWatermark(const SinkName& /*sink*/) override {
+    std::lock_guard lock(mutex_);
+    if (full_) return {StatusCode::kNoSpace, "the disk is full"};
+    ++watermarks_forgotten_;
+    return Status::Ok();
+  }
   Status ForgetSink(const SinkName& sink) override {
     std::lock_guard lock(mutex_);
     if (full_) return {StatusCode::kNoSpace, "the disk is full"};
@@ -57,6 +63,17 @@ class FakeSinkRecords final : public SinkRecordStore {
     std::lock_guard lock(mutex_);
     return forgotten_;
   }
+  int watermarks_forgotten() const {
+    std::lock_guard lock(mutex_);
+    return watermarks_forgotten_;
+  }
+  // All that was written, in order.
+  std::vector<SinkRecord> History() const {
+    std::lock_guard lock(mutex_);
+    std::vector<SinkRecord> records;
+    for (const std::string& bytes : history_) records.push_back(DecodeSinkRecord(bytes).value());
+    return records;
+  }
   // The states that were written, in order.
   std::vector<std::string> States() const {
     std::lock_guard lock(mutex_);
@@ -73,6 +90,7 @@ class FakeSinkRecords final : public SinkRecordStore {
   std::vector<std::string> history_;
   int writes_ = 0;
   int forgotten_ = 0;
+  int watermarks_forgotten_ = 0;
   bool full_ = false;
 };
 

@@ -93,6 +93,36 @@ TEST(DegradedRanges, APolicyThatDoesNotDegradeLeavesNobodyOutAndStillKnowsWhoIsB
   EXPECT_EQ(degraded.TakeHealed().size(), 1u);
 }
 
+TEST(DegradedRanges, WhatASinkHasSkippedIsNotHealedByItsReturn) {
+  DegradedRanges degraded({}, Names(), kBothMay);
+  degraded.LeaveOut({1});
+  degraded.Record(Height(5), {1}, 10);
+  degraded.Record(Height(8), {1}, 20);
+  std::vector<AckTracker::Sink> skipped = At(9, 9);
+  skipped[1].partial_after = Height(7);
+  EXPECT_EQ(degraded.LetIn(skipped, AckLevel::kDurable, Height(9)), (std::vector<std::string>{"b"}))
+      << "it counts again all the same";
+  const std::vector<UnackedRange> healed = degraded.TakeHealed();
+  ASSERT_EQ(healed.size(), 1u);
+  EXPECT_EQ(healed[0].first, Height(8)) << "this one it has got";
+  EXPECT_FALSE(degraded.ranges()[0].healed);
+  EXPECT_FALSE(degraded.waits()) << "nothing is to be hoped for";
+}
+
+TEST(DegradedRanges, ASinkThatIsRemovedHealsNothingUnderItsNameAgain) {
+  DegradedRanges degraded({Open({"a", "b"})}, Names(), kBothMay);
+  const std::vector<UnackedRange> changed = degraded.Disown(SinkName("b"));
+  ASSERT_EQ(changed.size(), 1u);
+  EXPECT_EQ(changed[0].sinks, (std::vector<std::string>{"a", "b (removed)"}));
+  EXPECT_FALSE(degraded.LeftOut(1)) << "another one begins afresh";
+  degraded.LetIn(At(9, 9), AckLevel::kDurable, Height(9));
+  EXPECT_TRUE(degraded.TakeHealed().empty());
+  // Nor after a restart.
+  DegradedRanges restarted(changed, Names(), kBothMay);
+  restarted.LetIn(At(9, 9), AckLevel::kDurable, Height(9));
+  EXPECT_TRUE(restarted.TakeHealed().empty());
+}
+
 TEST(DegradedRanges, ASinkThatIsGoneFromTheConfigurationNeverHeals) {
   DegradedRanges degraded({Open({"removed"})}, Names(), kBothMay);
   EXPECT_TRUE(degraded.TakeHealed().empty());

@@ -261,5 +261,62 @@ TEST_F(PipelineJournal, HeightsAreCommittedWhileLessThanTheReserveIsFree) {
   ExpectCommittedThrough(3);
 }
 
+TEST_F(PipelineJournal, ABatchUnderWayDoesNotStoreAForgottenWatermarkOnceMore) {
+  Start("all(a)", {"a", "b"});
+  Submit(1);
+  ASSERT_TRUE(trace_.WaitFor("delivered 1"));
+  database_.HoldWrites();
+  Ack("b", 1);
+  Ack("a", 1);  // the batch that commits it carries both watermarks
+  ASSERT_TRUE(database_.WaitUntilHeld());
+  const SinkName b("b");
+  tracker_->Remove(b);
+  int forgotten = 0;
+  const auto forget = [&] {
+    ++forgotten;
+    return database_.ForgetSink(b, "sink/b");
+  };
+  EXPECT_EQ(pipeline_->ForgetWatermark(b, true, Duration::zero(), forget).code(),
+            StatusCode::kTimeout);
+  EXPECT_EQ(forgotten, 0) << "the batch would store it again";
+  database_.LetWritesGo();
+  EXPECT_EQ(pipeline_->ForgetWatermark(b, true, kPatience, forget), Status::Ok());
+  EXPECT_EQ(forgotten, 1);
+  Submit(2);
+  ASSERT_TRUE(trace_.WaitFor("delivered 3"));
+  Ack("a", 3);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  EXPECT_EQ(*database_.SinkWatermark(b), std::nullopt);
+  EXPECT_EQ(*database_.SinkWatermark(SinkName("a")), Height(3));
+}
+
+TEST_F(PipelineJournal, WhatARemovedSinkMissedStaysOnRecordAsMissed) {
+  settings_.gate.on_failure = OnFailure::kDegrade;
+  Start("all", {"a", "b"});
+  Gone("b");
+  Submit(1);
+  ASSERT_TRUE(trace_.WaitFor("delivered 1"));
+  Ack("a", 1);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  ASSERT_EQ(database_.UnackedRanges()->size(), 1U);
+  const SinkName b("b");
+  tracker_->Remove(b);
+  ASSERT_EQ(pipeline_->ForgetWatermark(b, true, kPatience, [] { return Status::Ok(); }),
+            Status::Ok());
+  const UnackedRange range = database_.UnackedRanges()->front();
+  EXPECT_FALSE(range.healed);
+  EXPECT_EQ(range.sinks, std::vector<std::string>{"b (removed)"});
+  // Another one of that name holds everything that there is.
+  tracker_->Add(b);
+  Available("b");
+  Ack("b", 1);
+  Submit(1);
+  ASSERT_TRUE(trace_.WaitFor("delivered 2"));
+  Ack("a", 2);
+  Ack("b", 2);
+  ASSERT_EQ(WaitUntilIdle(), Status::Ok());
+  EXPECT_FALSE(database_.UnackedRanges()->front().healed);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -25,6 +25,24 @@ TEST_F(PipelineStop, StopIntakeTakesNothingMoreAndCommitsWhatWasSubmitted) {
   EXPECT_EQ(pipeline_->result(), Status::Ok());
 }
 
+TEST_F(PipelineStop, AWaitWithADeadlineEndsAtOnceWhereOnlyACommandCouldHelp) {
+  settings_.gate.on_failure = OnFailure::kWait;
+  Start("all", {"a"});
+  Submit(3);
+  ASSERT_TRUE(trace_.WaitFor("delivered 3"));
+  Ack("a", 1);
+  ASSERT_TRUE(trace_.WaitFor("answered 1"));
+  Gone("a");
+  const TimePoint begun_at = Now();
+  EXPECT_EQ(pipeline_->WaitUntilIdle(begun_at + std::chrono::hours(1)).code(),
+            StatusCode::kTimeout);
+  EXPECT_LT(Now() - begun_at, std::chrono::hours(1));
+  // It is there again, and so is the wait.
+  Available("a");
+  Ack("a", 3);
+  EXPECT_TRUE(trace_.WaitFor("answered 3"));
+}
+
 TEST_F(PipelineStop, StopIntakeEndsAWaitForASlot) {
   settings_.window = 1;
   Start("all", {"a"});

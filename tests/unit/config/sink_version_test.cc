@@ -36,7 +36,6 @@ TEST(SinkConfigVersion, ChangesWithWhatAnInstanceIsMadeOf) {
                                 "max_in_flight = 5",
                                 "workers = 5",
                                 "queue_bytes = \"1MiB\"",
-                                "ack_timeout = \"1s\"",
                                 "old_values = true",
                                 "retry.factor = 3",
                                 "retry.max_attempts = 3"};
@@ -44,9 +43,13 @@ TEST(SinkConfigVersion, ChangesWithWhatAnInstanceIsMadeOf) {
   EXPECT_EQ(versions.size(), std::size(kLines));
 }
 
-// A store that is added reaches a sink of all stores, so its instance must be told.
-TEST(SinkConfigVersion, ChangesWithTheStoresThatStarMeans) {
-  EXPECT_NE(Version(""), Version("", "[stores]\nnames = [\"main\", \"more\"]\n"));
+// A store that is added comes with the node's next start, and a sink of all stores needs no other
+// instance for it. The same for what an instance is told while it runs.
+TEST(SinkConfigVersion, DoesNotChangeWithWhatAnInstanceIsNotMadeOf) {
+  EXPECT_EQ(Version(""), Version("", "[stores]\nnames = [\"main\", \"more\"]\n"));
+  EXPECT_EQ(Version(""), Version("", "[commit]\nack_timeout = \"7s\"\n"));
+  EXPECT_EQ(Version(""), Version("ack_timeout = \"1s\""));
+  EXPECT_NE(Version(""), Version("stores = [\"main\"]"));
 }
 
 }  // namespace

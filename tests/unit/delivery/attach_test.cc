@@ -210,6 +210,21 @@ TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
       "on_gap = \"skip\"");
 }
 
+TEST(Attach, AnEpochThatOnceRefusedItIsNotPassedBySize) {
+  Row row{"", At(12, 5), 5, 20, true, 9, AttachOutcome::kForeign};
+  auto digest = [](Height height) -> Result<Digest> { return DigestOf(height.value()); };
+  AttachQuestion question = QuestionOf(row);
+  question.refused_epoch = Epoch(4);
+  const Result<AttachDecision> refused = DecideAttach(question, digest);
+  EXPECT_EQ(refused->outcome, AttachOutcome::kForeign) << "ours is 7 by now";
+  EXPECT_EQ(refused->foreign_epoch, Epoch(5));
+  EXPECT_NE(refused->text.find("has seen epoch 5, this node came with 4"), std::string::npos)
+      << refused->text;
+  // What the sink has seen since is older: nobody else has it.
+  question.refused_epoch = Epoch(6);
+  EXPECT_EQ(DecideAttach(question, digest)->outcome, AttachOutcome::kAttach);
+}
+
 TEST(Attach, AJournalThatCannotAnswerIsAnError) {
   Row row{"", At(12, 3), 5, 20, true, 9, AttachOutcome::kAttach};
   const Result<AttachDecision> decision = DecideAttach(

@@ -50,6 +50,8 @@ TEST(SinkCommand, AppliesOrSaysWhatDoesInstead) {
   const CommandedSink diverged = In(State::kSuspended, SuspendReason::kDiverged);
   const CommandedSink exhausted = In(State::kSuspended, SuspendReason::kExhausted);
   const CommandedSink hung = In(State::kSuspended, SuspendReason::kHung);
+  CommandedSink stubborn = running;
+  stubborn.can_reset = false;
   const std::vector<Row> rows = {
       {"suspend", Command::kSuspend, running, nullptr},
       {"suspend twice", Command::kSuspend, SuspendedByOperator(), nullptr},
@@ -74,6 +76,12 @@ TEST(SinkCommand, AppliesOrSaysWhatDoesInstead) {
       {"restart a fault", Command::kRestart, diverged, "`sluice sink repair audit`"},
       {"restart what is suspended", Command::kRestart, SuspendedByOperator(),
        "`sluice sink resume audit`"},
+      {"reset", Command::kReset, running, nullptr},
+      {"reset a fault", Command::kReset, diverged, nullptr},
+      {"reset what is suspended", Command::kReset, SuspendedByOperator(), nullptr},
+      {"reset what is disabled", Command::kReset, Disabled(), "enabled = true"},
+      {"reset what hangs", Command::kReset, hung, "restart the node"},
+      {"reset what cannot be", Command::kReset, stubborn, "give it an empty place"},
       {"remove", Command::kRemove, running, nullptr},
       {"remove a fault", Command::kRemove, diverged, nullptr},
       {"remove twice", Command::kRemove, Deleting(), nullptr},
@@ -106,7 +114,7 @@ TEST(SinkCommand, RepairAllMeansWhatIsBrokenAndCouldBeTried) {
 
 TEST(SinkCommand, NamesGoBothWays) {
   for (Command command : {Command::kSuspend, Command::kResume, Command::kRepair, Command::kTakeOver,
-                          Command::kRestart, Command::kRemove}) {
+                          Command::kRestart, Command::kReset, Command::kRemove}) {
     EXPECT_EQ(SinkCommandNamed(SinkCommandName(command)), command);
   }
   EXPECT_EQ(SinkCommandNamed("explode"), std::nullopt);

@@ -125,6 +125,47 @@ TEST_F(SinkCommandsTest, TakeOverRaisesTheEpochAboveTheOneThatTheSinkHasSeen) {
   EXPECT_TRUE(Stop());
 }
 
+TEST_F(SinkCommandsTest, HoweverOftenItIsTriedOnlyATakeOverPassesTheSinksEpoch) {
+  journal_.Append(5);
+  world_->system.SetPosition(
+      {false, kTestStream, Epoch(10), Height(4), journal_.at(Height(4))->digest()});
+  Start();
+  ASSERT_TRUE(WaitForLifecycle("suspended"));
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(Do(SinkCommand::kRepair), Status::Ok());
+    ASSERT_TRUE(WaitForLifecycle("suspended"));
+    ASSERT_EQ(loop_->status().reason, "foreign");
+  }
+  Again();
+  ASSERT_TRUE(WaitForLifecycle("suspended"));
+  EXPECT_GT(epoch_.load(), 10U) << "ours is larger by now";
+  EXPECT_EQ(world_->system.position().epoch, Epoch(10));
+  ASSERT_EQ(Do(SinkCommand::kTakeOver), Status::Ok());
+  ASSERT_TRUE(observer_.WaitForWatermark(Height(5)));
+  EXPECT_EQ(Recorded().refused_epoch, Epoch());
+  EXPECT_TRUE(Stop());
+}
+
+TEST_F(SinkCommandsTest, ANewerNodeThatFencedItIsNotPassedByARepair) {
+  Start();
+  Write(3);
+  ASSERT_TRUE(observer_.WaitForWatermark(Height(3)));
+  SinkPosition taken = world_->system.position();
+  taken.epoch = Epoch(9);
+  world_->system.SetPosition(taken);
+  Write(1);
+  ASSERT_TRUE(WaitForLifecycle("suspended"));
+  EXPECT_EQ(loop_->status().reason, "fenced");
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(Do(SinkCommand::kRepair), Status::Ok());
+    ASSERT_TRUE(WaitForLifecycle("suspended"));
+  }
+  EXPECT_EQ(world_->system.position().epoch, Epoch(9));
+  ASSERT_EQ(Do(SinkCommand::kTakeOver), Status::Ok());
+  ASSERT_TRUE(observer_.WaitForWatermark(Height(4)));
+  EXPECT_TRUE(Stop());
+}
+
 TEST_F(SinkCommandsTest, AnotherStreamIsNotTakenOver) {
   journal_.Append(5);
   world_->system.SetPosition(

@@ -40,6 +40,9 @@ TEST(SinkRecord, GoesThroughItsBytes) {
   for (SinkRecord record : {Repairing(), Suspended(SuspendReason::kDiverged)}) {
     record.suspended_by_operator = true;
     record.deleted = true;
+    record.task = {"task-7", kWall};
+    record.reset = true;
+    record.refused_epoch = Epoch(12);
     Result<SinkRecord> read = DecodeSinkRecord(EncodeSinkRecord(record));
     ASSERT_TRUE(read.has_value()) << read.error().ToString();
     EXPECT_EQ(*read, record);

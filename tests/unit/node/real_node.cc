@@ -142,6 +142,10 @@ Status RealNode::PutSinkRecord(const SinkName& sink, const std::string& bytes) {
   return database_->PutRecord("sink/" + sink.str(), bytes);
 }
 
-Status RealNode::ForgetSink(const SinkName& sink) { return database_->ForgetSink(sink, SinkRecordName(sink)); }
+Status RealNode::ForgetWatermark(const SinkName& sink) { return database_->ForgetSink(sink, ""); }
+
+Status RealNode::ForgetSink(const SinkName& sink) {
+  return database_->ForgetSink(sink, SinkRecordName(sink));
+}
 
 }  // namespace sluice

@@ -69,6 +69,7 @@ class RealNode final : private DeliveryPort, private SinkObserver, private SinkR
   void OnAvailability(const SinkName& sink, SinkAvailability availability,
                       const std::string& reason) override;
   Status PutSinkRecord(const SinkName& sink, const std::string& bytes) override;
+  Status ForgetWatermark(const SinkName& sink) override;
   Status ForgetSink(const SinkName& sink) override;
   // I1, as far as it can be seen from outside: who counts holds what is committed.
   void ExpectHeld(Height committed) const;

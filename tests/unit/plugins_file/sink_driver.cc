@@ -93,6 +93,20 @@ void SinkDriver::SetAcked(uint64_t height) {
   if (ack_observer_ != nullptr) ack_observer_(acked_);
 }
 
+int32_t SinkDriver::Reset(uint64_t epoch) {
+  const auto* table = static_cast<const sluice_provision_v1*>(
+      instance_->get_extension(instance_->state, SLUICE_EXT_PROVISION_V1));
+  const std::string home = home_.string();
+  sluice_start_args args{};
+  args.struct_size = sizeof(args);
+  args.settings = Text(settings_);
+  args.stream_id = Text(stream_);
+  args.sink_name = Text(sink_);
+  args.home = Text(home);
+  args.epoch = epoch;
+  return table->reset(instance_->state, &args);
+}
+
 int32_t SinkDriver::Start(uint64_t epoch) {
   epoch_ = epoch;
   const std::string home = home_.string();

@@ -46,6 +46,7 @@ class SinkDriver {
   SinkDriver(const SinkDriver&) = delete;
   SinkDriver& operator=(const SinkDriver&) = delete;
 
+  int32_t Reset(uint64_t epoch);
   int32_t Start(uint64_t epoch);
   Where Resume();
   int32_t Attach(int32_t reason, uint64_t height, const Digest& digest);
