@@ -20,13 +20,25 @@ using sluice::sdk::StartResult;
 using sluice::sdk::Status;
 using sluice::sdk::View;
 
+namespace {
+
+// For heights side by side that are under way when the sink is asked where it stands: longer than a
+// server needs that is well.
+constexpr std::chrono::seconds kSettleTime{60};
+
+}  // namespace
+
 PostgresSink::PostgresSink(sluice::sdk::Host host)
     : host_(host),
       session_(&setup_, host),
       ordered_(&setup_, &session_, host),
+      parallel_(&setup_, host),
       snapshot_(&setup_, &session_, host) {}
 
-void PostgresSink::Cancel() { session_.wakeup().Raise(); }
+void PostgresSink::Cancel() {
+  session_.wakeup().Raise();
+  parallel_.Cancel();
+}
 
 // --- start -------------------------------------------------------------------------------------
 
@@ -35,6 +47,7 @@ Status PostgresSink::Start(const StartArgs& args, StartResult* result) {
   const Fault fault = StartUp(args);
   session_.connection().set_deadline(Clock::time_point::max());
   result->level = setup_.level;
+  if (parallel()) result->capabilities = SLUICE_CAP_PARALLEL;
   setup_.started = fault.ok();
   return fault.status();
 }
@@ -141,13 +154,16 @@ GuardRow PostgresSink::Standing() const {
 }
 
 Status PostgresSink::Resume(sluice::sdk::Position* position) {
+  if (attached_ && parallel()) {
+    if (Status status = parallel_.Drain(kSettleTime); !status.ok()) return status;
+  }
   ordered_.Clear();
   Fault fault = attached_ ? session_.MakeSure() : session_.Connect();
   if (fault.ok()) fault = ReadPosition();
   if (!fault.ok()) return fault.status();
   // An ordered writer goes over what is held above the guard row, height by height.
-  const GuardRow at = attached_ ? position_ : Standing();
-  if (attached_) ordered_.Attached(position_, applied_);
+  const GuardRow at = attached_ && !parallel() ? position_ : Standing();
+  if (attached_ && !parallel()) ordered_.Attached(position_, applied_);
   // A row at height 0 was only attached to, or a copy is not whole: nothing was delivered.
   if (!at.found || at.height == 0) {
     position->SetEmpty();
@@ -160,6 +176,7 @@ Status PostgresSink::Resume(sluice::sdk::Position* position) {
 void PostgresSink::ClearWriters() {
   attached_ = false;
   ordered_.Clear();
+  parallel_.End();
 }
 
 // --- snapshot ----------------------------------------------------------------------------------
@@ -186,6 +203,10 @@ Status PostgresSink::Attach(const AttachArgs& args) {
   Fault fault = session_.Connect();
   if (fault.ok()) fault = EmptyUnlessWhole();
   if (fault.ok()) fault = session_.AgainstOlderWriters([&] { return AttachTo(args); });
+  if (fault.ok() && parallel()) {
+    session_.connection().Close();  // each of the writers has its own
+    fault = parallel_.Begin(position_, applied_);
+  }
   if (!fault.ok()) return fault.status();
   ordered_.Attached(position_, applied_);
   attached_ = true;
@@ -276,12 +297,12 @@ Status PostgresSink::CheckBatch(const Batch& batch) const {
 
 Status PostgresSink::Deliver(const Batch& batch) {
   if (Status status = CheckBatch(batch); !status.ok()) return status;
-  return ordered_.Deliver(batch);
+  return parallel() ? parallel_.Deliver(batch) : ordered_.Deliver(batch);
 }
 
 Status PostgresSink::Drain(std::chrono::nanoseconds deadline) {
   if (!attached_) return Status::Ok();
-  return ordered_.Drain(deadline);
+  return parallel() ? parallel_.Drain(deadline) : ordered_.Drain(deadline);
 }
 
 Status PostgresSink::OpenReadback(const sluice::sdk::ReadbackArgs& args,

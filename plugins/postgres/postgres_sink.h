@@ -9,7 +9,8 @@
 //            and is committed as safely as a group before it is answered
 // snapshot   takes a copy in the place of all that it holds (snapshot_writer.h)
 // attach     raises the epoch in the guard row, durably; ends an older incarnation that holds its lock
-// deliver    one height after another (ordered_writer.h)
+// deliver    one height after another (ordered_writer.h), or, with several connections, heights that share
+//            no key side by side (parallel_writer.h)
 // clang-format on
 //
 // Threading: as the SDK says. Cancel ends a wait for the server on whichever thread it is.
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "postgres/ordered_writer.h"
+#include "postgres/parallel_writer.h"
 #include "postgres/position.h"
 #include "postgres/session.h"
 #include "postgres/snapshot_writer.h"
@@ -67,6 +69,7 @@ class PostgresSink {
   sluice::sdk::Status CheckBatch(const sluice::sdk::Batch& batch) const;
   // No height is open or being written on return.
   void ClearWriters();
+  bool parallel() const { return setup_.settings.connections > 1; }
 
   const sluice::sdk::Host host_;
   SinkSetup setup_;
@@ -78,6 +81,7 @@ class PostgresSink {
   AppliedHeights applied_;
 
   OrderedWriter ordered_;
+  ParallelWriter parallel_;
   SnapshotWriter snapshot_;
 };
 

@@ -98,9 +98,7 @@ Fault CheckTogether(const Settings& settings) {
   if (!settings.changes && !settings.state) {
     return Wrong("changes", "nothing would be kept; set changes or state to true");
   }
-  if (settings.connections != 1) {
-    return Wrong("connections", "must be 1: this version writes with one connection");
-  }
+  if (settings.connections == 0) return Wrong("connections", "must be 1 or above");
   if (settings.batch_blocks == 0) return Wrong("batch_blocks", "must be 1 or above");
   for (const auto& [name, value] :
        {std::pair<const char*, const std::string&>{"schema", settings.schema},

@@ -41,6 +41,9 @@ class PostgresSink(ContractCase):
     def test_groups_written_while_the_next_is_collected(self):
         self.kept(schema="small_groups", batch_blocks=12)  # of which three begin a transaction
 
+    def test_heights_side_by_side(self):
+        self.kept(parallel=True, schema="side_by_side", connections=4)
+
     def test_a_table_a_store(self):
         self.kept(schema="table_a_store", table_per_store=True)
 
