@@ -3,25 +3,21 @@
 // Writes a group of heights as one database transaction:
 //
 //   BEGIN
-//   UPDATE sluice_position …    the guard row first: it must touch one row, else nothing is written
+//   guards                      one after another in order, position.h; side by side, applied.h:
+//                               each must touch its rows, else nothing is written
 //   COPY changes                binary
 //   COPY sluice_staging         binary, the last write of each key
 //   INSERT INTO sluice_heights, sluice_bad_values
 //   INSERT INTO state … SELECT FROM sluice_staging ON CONFLICT DO UPDATE; DELETE … USING
 //   COMMIT
 //
-// All of it goes as one text: the server asks for the rows of a COPY when it gets there, and goes
-// on to the COMMIT by itself. So a transaction costs one round trip more than it has COPYs. Where
-// the guard row was not touched, the first COPY is refused, and with it all that follows.
-//
 // What becomes of a transaction whose connection broke is not known here: the sink is asked where
 // it stands before anything is written again.
 //
-// Threading: delivery thread. Ownership: borrows settings, key and connection.
+// Threading: the connection's thread. Ownership: borrows settings, key and connection.
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -32,6 +28,7 @@
 #include "postgres/position.h"
 #include "postgres/settings.h"
 #include "postgres/tables.h"
+#include "postgres/transaction.h"
 
 namespace sluice_postgres {
 
@@ -48,12 +45,19 @@ std::string UpsertSql(const Settings& settings, const SinkKey& key, std::string_
                       const TypedColumns& columns);
 std::string DeleteSql(const Settings& settings, const SinkKey& key, std::string_view store);
 
-// Whether the guard row let the group in; meaningless with a fault.
-enum class WriteOutcome { kCommitted, kGuardMissed };
+// A row of sluice_heights, as it stands behind VALUES.
+std::string HeightRowSql(const SinkKey& key, uint64_t epoch, const GroupHeight& height);
+// "INSERT INTO sluice_heights (…) VALUES "
+std::string InsertHeightsSql(const Settings& settings);
+std::string BadValuesSql(const Settings& settings, const SinkKey& key,
+                         const std::vector<BadValue>& bad_values);
+// "COPY changes (…) FROM STDIN", rows as HeightGroup and SnapshotWriter encode them.
+std::string CopyChangesSql(const Settings& settings);
 
-// `columns` has the state table of each store of the group.
+// `guards`: what stands between BEGIN and the rows, one guard among it at least. `columns` has the
+// state table of each store of the group.
 Fault WriteGroup(const Settings& settings, const SinkKey& key, uint64_t epoch,
-                 const HeightGroup& group, const StateColumns& columns, Connection* connection,
-                 WriteOutcome* outcome);
+                 const HeightGroup& group, std::vector<Step> guards, const StateColumns& columns,
+                 Connection* connection, WriteOutcome* outcome);
 
 }  // namespace sluice_postgres

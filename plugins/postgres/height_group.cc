@@ -40,18 +40,21 @@ uint64_t Prefix(std::string_view bytes) {
 
 }  // namespace
 
-void HeightGroup::Add(const Batch& batch, std::chrono::steady_clock::time_point now) {
-  if (heights_.empty()) {
-    previous_digest_ = batch.previous_digest();
-    opened_at_ = now;
-  }
-  GroupHeight height{
-      batch.height(),  batch.attempt(), batch.digest(), batch.raw()->time_unix_nanos, 0,
-      batch.filtered()};
+void HeightGroup::Add(const Batch& batch, std::chrono::steady_clock::time_point now, bool held) {
+  if (heights_.empty()) opened_at_ = now;
+  GroupHeight height{batch.height(),
+                     batch.attempt(),
+                     batch.digest(),
+                     batch.previous_digest(),
+                     batch.raw()->time_unix_nanos,
+                     0,
+                     batch.filtered(),
+                     held};
   for (const sluice_change& change : batch.changes()) {
     // A kind that is not known, and need not be.
     if (change.kind != SLUICE_CHANGE_SET && change.kind != SLUICE_CHANGE_DELETE) continue;
     ++height.change_count;
+    if (held) continue;
     if (settings_->changes) AddChange(batch, change);
     if (settings_->state) AddState(batch, change);
   }
@@ -111,6 +114,11 @@ void HeightGroup::Clear() {
 bool HeightGroup::filtered() const {
   return std::any_of(heights_.begin(), heights_.end(),
                      [](const GroupHeight& height) { return height.filtered; });
+}
+
+bool HeightGroup::any_held() const {
+  return std::any_of(heights_.begin(), heights_.end(),
+                     [](const GroupHeight& height) { return height.held; });
 }
 
 std::vector<const StateRow*> HeightGroup::Ordered() const {

@@ -44,9 +44,11 @@ struct GroupHeight {
   uint64_t height = 0;
   uint64_t attempt = 0;
   sluice_digest digest{};
+  sluice_digest previous_digest{};
   int64_t time_unix_nanos = 0;
   uint64_t change_count = 0;
   bool filtered = false;
+  bool held = false;  // its rows are in the tables already
 };
 
 // A value that was passed over.
@@ -63,16 +65,19 @@ class HeightGroup {
   HeightGroup(const Settings& settings, const SinkKey& key) : settings_(&settings), key_(&key) {}
 
   bool empty() const { return heights_.empty(); }
-  // Opens the group where it is empty. The heights come in order, without a gap.
-  void Add(const sluice::sdk::Batch& batch, std::chrono::steady_clock::time_point now);
+  // Opens the group where it is empty. Where heights are written in order, they come in order and
+  // without a gap. `held`: the group only goes over this one.
+  void Add(const sluice::sdk::Batch& batch, std::chrono::steady_clock::time_point now,
+           bool held = false);
   void Clear();
 
   const std::vector<GroupHeight>& heights() const { return heights_; }
   std::vector<GroupHeight>& heights() { return heights_; }
   const GroupHeight& first() const { return heights_.front(); }
   const GroupHeight& last() const { return heights_.back(); }
-  const sluice_digest& previous_digest() const { return previous_digest_; }
+  const sluice_digest& previous_digest() const { return first().previous_digest; }
   bool filtered() const;
+  bool any_held() const;
   uint64_t bytes() const { return changes_.size() + state_bytes_; }
   std::chrono::steady_clock::time_point opened_at() const { return opened_at_; }
 
@@ -102,7 +107,6 @@ class HeightGroup {
   const Settings* settings_;
   const SinkKey* key_;
   std::vector<GroupHeight> heights_;
-  sluice_digest previous_digest_{};
   std::chrono::steady_clock::time_point opened_at_;
   CopyEncoder changes_;
   // By store, zero byte, key: sorted as such, stores are in order, and keys in each.

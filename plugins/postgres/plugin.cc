@@ -5,5 +5,5 @@
 #include "postgres/settings_schema.h"
 
 SLUICE_PLUGIN(sluice_postgres::PostgresSink, .id = "postgres", .version = "0.1.0",
-              .highest_level = SLUICE_LEVEL_VISIBLE,
+              .capabilities = SLUICE_CAP_PARALLEL, .highest_level = SLUICE_LEVEL_VISIBLE,
               .settings_schema = sluice_postgres::kSettingsSchema)

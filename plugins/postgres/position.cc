@@ -45,13 +45,16 @@ std::string SinkKey::ApplicationName(const Settings& settings, uint64_t epoch) c
       .substr(0, kIdentifierBytesMax);
 }
 
+// A table that is older than the last two columns is read, too: verify may come before a start.
 Fault ReadGuardRow(const Settings& settings, const SinkKey& key, Connection* connection,
-                   GuardRow* row) {
+                   GuardRow* row, bool lock) {
   *row = GuardRow();
   PgResult result;
   Fault fault = connection->Execute(
-      "SELECT epoch, height, pg_catalog.encode(digest, 'hex'), base_height, filtered, keeps FROM " +
-          PositionTable(settings) + " WHERE " + key.Where(),
+      "SELECT epoch, height, pg_catalog.encode(digest, 'hex'), base_height, filtered, keeps,"
+      " pg_catalog.to_jsonb(held)->>'snapshot_height', pg_catalog.to_jsonb(held)->>'filling' "
+      "FROM " +
+          PositionTable(settings) + " AS held WHERE " + key.Where() + (lock ? " FOR UPDATE" : ""),
       &result);
   if (!fault.ok()) return fault.WithContext("asking where the sink stands");
   if (PQntuples(result.get()) == 0) return {};
@@ -67,6 +70,8 @@ Fault ReadGuardRow(const Settings& settings, const SinkKey& key, Connection* con
   row->digest = *digest;
   row->filtered = Field(result, 0, 4) == "t";
   row->keeps = Field(result, 0, 5);
+  ToNumber(Field(result, 0, 6), &row->snapshot_height);
+  row->filling = PQgetisnull(result.get(), 0, 7) == 0;
   return {};
 }
 
@@ -82,12 +87,12 @@ std::string AdvanceGuardSql(const Settings& settings, const SinkKey& key, uint64
 }
 
 std::string RaiseEpochSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
-                          uint64_t height, const sluice_digest& digest) {
+                          const GuardRow& row) {
   const std::string e = std::to_string(epoch);
   return "UPDATE " + PositionTable(settings) + " SET epoch = " + e +
-         ", keeps = " + QuoteText(Keeps(settings)) + ", updated_at = pg_catalog.now() WHERE " +
-         key.Where() + " AND height = " + std::to_string(height) +
-         " AND digest = " + QuoteBytes(View(digest)) + " AND epoch <= " + e;
+         ", height = " + std::to_string(row.height) + ", digest = " + QuoteBytes(View(row.digest)) +
+         (row.filtered ? ", filtered = true" : "") + ", keeps = " + QuoteText(Keeps(settings)) +
+         ", updated_at = pg_catalog.now() WHERE " + key.Where() + " AND epoch <= " + e;
 }
 
 std::string TouchGuardSql(const Settings& settings, const SinkKey& key, uint64_t epoch) {
@@ -104,11 +109,39 @@ std::string BeginAtSql(const Settings& settings, const SinkKey& key, uint64_t ep
          ", " + h + ", " + QuoteText(Keeps(settings)) +
          ") ON CONFLICT (stream, sink) DO UPDATE SET epoch = excluded.epoch,"
          " height = excluded.height, digest = excluded.digest,"
-         " base_height = excluded.base_height, keeps = excluded.keeps, updated_at = "
-         "pg_catalog.now()"
+         " base_height = excluded.base_height, keeps = excluded.keeps, snapshot_height = NULL,"
+         " filling = NULL, updated_at = pg_catalog.now()"
          " WHERE held.epoch <= excluded.epoch AND (held.height < excluded.height"
          " OR (held.height = excluded.height AND held.digest = excluded.digest)"
          " OR (held.height = 0 AND excluded.height = 0))";
+}
+
+std::string BeginFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                            uint64_t height, const std::string& keeps) {
+  return "INSERT INTO " + PositionTable(settings) +
+         " AS held (stream, sink, epoch, height, digest, keeps, filling) VALUES (" + key.Values() +
+         ", " + std::to_string(epoch) + ", 0, " + QuoteBytes(View(sluice_digest{})) + ", " +
+         QuoteText(keeps) + ", " + std::to_string(height) +
+         ") ON CONFLICT (stream, sink) DO UPDATE SET epoch = excluded.epoch, height = 0,"
+         " digest = excluded.digest, base_height = 0, filtered = false, keeps = excluded.keeps,"
+         " snapshot_height = NULL, filling = excluded.filling, updated_at = pg_catalog.now()"
+         " WHERE held.epoch <= excluded.epoch";
+}
+
+std::string TouchFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                            uint64_t height) {
+  return TouchGuardSql(settings, key, epoch) + " AND filling = " + std::to_string(height);
+}
+
+std::string EndFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                          uint64_t height, const sluice_digest& digest, bool filtered) {
+  const std::string h = std::to_string(height);
+  return "UPDATE " + PositionTable(settings) + " SET height = " + h +
+         ", digest = " + QuoteBytes(View(digest)) + ", base_height = " + h +
+         ", snapshot_height = " + h +
+         ", filling = NULL, filtered = " + (filtered ? "true" : "false") +
+         ", keeps = " + QuoteText(Keeps(settings)) + ", updated_at = pg_catalog.now() WHERE " +
+         key.Where() + " AND epoch = " + std::to_string(epoch) + " AND filling = " + h;
 }
 
 Fault EndOlderWriters(const Settings& settings, const SinkKey& key, uint64_t epoch,

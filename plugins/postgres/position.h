@@ -38,27 +38,42 @@ struct GuardRow {
   uint64_t epoch = 0;
   uint64_t height = 0;
   sluice_digest digest{};
-  uint64_t base_height = 0;  // heights through it were never delivered
-  bool filtered = false;     // a filter left changes out
-  std::string keeps;         // the tables that it has filled (tables.h)
+  uint64_t base_height = 0;      // heights through it were never delivered
+  bool filtered = false;         // a filter left changes out
+  std::string keeps;             // the tables that it has filled (tables.h)
+  uint64_t snapshot_height = 0;  // the base is a snapshot at that height; 0: it is none
+  // A copy is under way, or was interrupted: rows of it may be there, and do not count.
+  bool filling = false;
 };
 
+// `lock`: within a transaction, nobody else writes, or attaches, until its end.
 Fault ReadGuardRow(const Settings& settings, const SinkKey& key, Connection* connection,
-                   GuardRow* row);
+                   GuardRow* row, bool lock = false);
 
 // Moves the position from height first-1 to last; touches one row, or none where it does not stand
 // there or a newer epoch has been here.
 std::string AdvanceGuardSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
                             uint64_t first, const sluice_digest& previous_digest, uint64_t last,
                             const sluice_digest& digest, bool filtered);
-// Raises the epoch where the row stands at (height, digest); one row, or none.
+// Raises the epoch of a row that is locked, and puts it where `row` stands; one row, or none.
 std::string RaiseEpochSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
-                          uint64_t height, const sluice_digest& digest);
+                          const GuardRow& row);
 // Writes the row of `epoch` anew, as it is.
 std::string TouchGuardSql(const Settings& settings, const SinkKey& key, uint64_t epoch);
 // Begins at a base: makes the row, or moves one that stands below it under an older epoch.
 std::string BeginAtSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
                        uint64_t height, const sluice_digest& digest);
+
+// A copy at `height` begins: the sink is empty from here on, under `epoch`. One row, or none where
+// a newer epoch has been here.
+std::string BeginFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                            uint64_t height, const std::string& keeps);
+// Within the copy: one row, or none where another incarnation, or another copy, has taken over.
+std::string TouchFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                            uint64_t height);
+// The copy is whole: the sink stands at it.
+std::string EndFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
+                          uint64_t height, const sluice_digest& digest, bool filtered);
 
 // Ends the server's side of incarnations with an older epoch than this, which may hold the guard
 // row's lock for as long as their process is stopped. `ended`: how many.

@@ -98,7 +98,7 @@ std::string ProvisionScript(const Settings& settings, const std::vector<Table>& 
   for (const Table& table : tables) {
     sql += CreateTableSql(settings, table) + "\n";
     for (const Column& column : table.columns) {
-      if (column.by_setting || !column.fallback.empty()) {
+      if (column.added_later || !column.fallback.empty()) {
         sql += AddColumnSql(settings, table, column) + "\n";
       }
     }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "postgres/applied.h"
 #include "postgres/connection.h"
 #include "postgres/copy_encoder.h"
 #include "postgres/position.h"
@@ -113,12 +114,25 @@ struct HeldChange {
   std::string store, key, value, old_value;
 };
 
-// One row a height and one a change, those of a height side by side.
+// What sluice_heights says of a height.
+struct HeightRow {
+  sluice_digest digest{};
+  bool filtered = false;
+  uint64_t change_count = 0;
+};
+
+// One row a height and one a change, those of a height side by side. The changes of a snapshot's
+// height are its rows, and are given one by one: they need not fit into memory.
 class ChangesCursor : public ReadbackCursor {
  public:
   // `difference`: the query that compares the state with the changes, or empty.
   ChangesCursor(Reading reading, std::string difference)
       : reading_(std::move(reading)), difference_(std::move(difference)) {}
+  // Before Begin. `row`: the snapshot's own.
+  void SetSnapshot(uint64_t height, const HeightRow& row) {
+    snapshot_height_ = height;
+    snapshot_ = row;
+  }
   Fault Begin(const std::string& select) {
     Fault fault = reading_.Begin(select);
     if (fault.ok()) fault = Advance();
@@ -127,6 +141,10 @@ class ChangesCursor : public ReadbackCursor {
 
   Status Next(ReadbackItem* item) override {
     item->kind = SLUICE_READBACK_END;
+    if (snapshot_height_ != 0) {
+      if (has_row_ && row_height_ == snapshot_height_) return NextRow(item);
+      if (Fault fault = EndSnapshot(); !fault.ok()) return fault.status();
+    }
     if (!has_row_) return CheckState().status();
     const uint64_t at = row_height_;
     std::optional<HeightRow> height;
@@ -157,11 +175,31 @@ class ChangesCursor : public ReadbackCursor {
   }
 
  private:
-  struct HeightRow {
-    sluice_digest digest{};
-    bool filtered = false;
-    uint64_t change_count = 0;
-  };
+  Status NextRow(ReadbackItem* item) {
+    if (row_) {  // that of sluice_heights, which is known
+      if (Fault fault = Advance(); !fault.ok()) return fault.status();
+      return Next(item);
+    }
+    given_row_ = std::move(change_);
+    if (Fault fault = Advance(); !fault.ok()) return fault.status();
+    ++snapshot_rows_;
+    item->kind = SLUICE_READBACK_ROW;
+    item->flags = snapshot_.filtered ? SLUICE_BATCH_FILTERED : 0;
+    item->height = snapshot_height_;
+    item->digest = snapshot_.digest;
+    item->store = Text(given_row_.store);
+    item->key = Bytes(given_row_.key);
+    item->value = Bytes(given_row_.value);
+    return Status::Ok();
+  }
+
+  Fault EndSnapshot() {
+    const uint64_t height = std::exchange(snapshot_height_, 0);
+    if (snapshot_rows_ == snapshot_.change_count) return {};
+    return Fault::Broken(reading_.name() + ": the snapshot at height " + std::to_string(height) +
+                         " has " + std::to_string(snapshot_rows_) + " rows, and " +
+                         std::to_string(snapshot_.change_count) + " were written");
+  }
 
   // Both tables are there for readers, so both are checked: the state within the server, which has
   // it and the changes in the same snapshot.
@@ -223,6 +261,10 @@ class ChangesCursor : public ReadbackCursor {
 
   Reading reading_;
   std::string difference_;
+  uint64_t snapshot_height_ = 0;  // 0: there is none, or it has been given
+  HeightRow snapshot_;
+  uint64_t snapshot_rows_ = 0;
+  HeldChange given_row_;
   bool has_row_ = false;
   uint64_t row_height_ = 0;
   std::optional<HeightRow> row_;  // none where the row is a change
@@ -231,29 +273,75 @@ class ChangesCursor : public ReadbackCursor {
   std::vector<sluice_change> given_;
 };
 
-Fault ReadStoreTables(const Settings& settings, Connection* connection,
-                      std::vector<std::string>* tables) {
+// The first height at or above `from` whose changes are kept, and what sluice_heights says of it; 0
+// where none is.
+Fault FirstHeight(const Settings& settings, const SinkKey& key, uint64_t from,
+                  Connection* connection, uint64_t* first, HeightRow* row) {
   PgResult result;
-  Fault fault = connection->Execute(StoreTablesSelect(settings), &result);
-  if (!fault.ok()) return fault;
-  for (int row = 0; row < PQntuples(result.get()); ++row) {
-    tables->emplace_back(Field(result, row, 0));
-  }
+  Fault fault = connection->Execute(
+      "SELECT height, pg_catalog.encode(digest, 'hex'), filtered, changes FROM " +
+          HeightsTable(settings) + " WHERE " + key.Where() +
+          " AND height >= " + std::to_string(from) + " ORDER BY stream, sink, height LIMIT 1",
+      &result);
+  *first = 0;
+  if (!fault.ok() || PQntuples(result.get()) == 0) return fault;
+  const auto number = [](std::string_view text, uint64_t* out) {
+    std::from_chars(text.data(), text.data() + text.size(), *out);
+  };
+  number(Field(result, 0, 0), first);
+  row->digest = sluice::sdk::DigestFromHex(Field(result, 0, 1)).value_or(sluice_digest{});
+  row->filtered = Field(result, 0, 2) == "t";
+  number(Field(result, 0, 3), &row->change_count);
   return {};
 }
 
-// The first height from which on the changes are kept; 0 where none is.
-Fault FirstHeight(const Settings& settings, const SinkKey& key, uint64_t base,
-                  Connection* connection, uint64_t* first) {
-  PgResult result;
-  Fault fault =
-      connection->Execute("SELECT pg_catalog.min(height) FROM " + HeightsTable(settings) +
-                              " WHERE " + key.Where() + " AND height > " + std::to_string(base),
-                          &result);
+// What there is to be read, of what is wanted.
+struct Content {
+  std::string select;
+  std::string difference;
+  uint64_t snapshot_height = 0;  // whose rows come first
+  HeightRow snapshot;
+};
+
+Fault PlanState(const GuardRow& guard, const AppliedHeights& applied, const std::string& name,
+                std::string state, ReadbackInfo* info, Content* content) {
+  if (!applied.empty() && applied.rbegin()->first > guard.height) {
+    return Fault::Operator(name + ": the state has heights up to " +
+                           std::to_string(applied.rbegin()->first) + " and lacks height " +
+                           std::to_string(guard.height + 1) +
+                           ": let the node run until it has caught up");
+  }
+  const uint64_t base = guard.snapshot_height;
+  info->first_height = guard.height > guard.base_height ? guard.base_height + 1 : base;
+  if (base != 0) info->first_height = base;
+  if (base == 0 && info->first_height > 1) info->flags |= SLUICE_READBACK_TRUNCATED;
+  content->select = std::move(state);
+  return {};
+}
+
+Fault PlanChanges(const Settings& settings, const SinkKey& key, const GuardRow& guard,
+                  uint64_t last, const std::string& state, Connection* connection,
+                  ReadbackInfo* info, Content* content) {
+  const uint64_t from = guard.snapshot_height != 0 ? guard.snapshot_height : guard.base_height + 1;
+  HeightRow row;
+  Fault fault = FirstHeight(settings, key, from, connection, &info->first_height, &row);
   if (!fault.ok()) return fault;
-  *first = 0;
-  const std::string_view text = Field(result, 0, 0);
-  std::from_chars(text.data(), text.data() + text.size(), *first);
+  if (info->first_height != 0) {
+    // Above it, with several connections, heights may be missing still.
+    content->select =
+        ChangesSelect(settings, key, info->first_height, std::min(last, guard.height));
+  }
+  const bool snapshot = guard.snapshot_height != 0 && info->first_height == from;
+  if (snapshot) {
+    content->snapshot_height = from;
+    content->snapshot = row;
+  } else if (info->first_height > 1) {
+    info->flags |= SLUICE_READBACK_TRUNCATED;
+  }
+  if (settings.readback == ReadbackSource::kBoth && !state.empty()) {
+    content->difference =
+        StateDifferenceSelect(settings, key, from, guard.base_height == 0 || snapshot, state);
+  }
   return {};
 }
 
@@ -278,46 +366,43 @@ Fault Open(const ReadbackArgs& args, Wakeup* wakeup, ReadbackInfo* info,
       " SET statement_timeout = 0;"
       " SET idle_in_transaction_session_timeout = 0;"
       " BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  AppliedHeights applied;
   GuardRow guard;
+  if (fault.ok()) fault = ReadApplied(settings, key, connection.get(), &applied);
   if (fault.ok()) fault = ReadGuardRow(settings, key, connection.get(), &guard);
   if (fault.sqlstate() == kUndefinedTable) {  // nothing was ever provisioned
     connection->Rollback();
     fault = Fault::None();
   }
-  std::string select;
-  std::string difference;
-  if (fault.ok() && guard.found) {
+  AdvanceOver(applied, &guard);
+  Content content;
+  // Rows of a copy that is not whole do not count.
+  if (fault.ok() && guard.found && !guard.filling) {
     if (guard.height != 0) position.SetAt(key.stream, guard.epoch, guard.height, guard.digest);
-    info->first_height = guard.height > guard.base_height ? guard.base_height + 1 : 0;
+    if (guard.filtered) info->flags |= SLUICE_READBACK_FILTERED;
     std::vector<std::string> store_tables;
     if (settings.state && settings.table_per_store) {
       fault = ReadStoreTables(settings, connection.get(), &store_tables);
     }
     const std::string state =
         settings.state ? StateSelect(settings, key, store_tables) : std::string();
-    if (from_state) {
-      select = state;
+    if (fault.ok() && from_state) {
+      fault = PlanState(guard, applied, connection->name(), state, info, &content);
     } else if (fault.ok()) {
-      fault = FirstHeight(settings, key, guard.base_height, connection.get(), &info->first_height);
-      if (info->first_height != 0) {
-        select = ChangesSelect(settings, key, info->first_height, args.last_height());
-      }
-      if (settings.readback == ReadbackSource::kBoth && !state.empty()) {
-        difference = StateDifferenceSelect(settings, key, guard.base_height, state);
-      }
+      fault = PlanChanges(settings, key, guard, args.last_height(), state, connection.get(), info,
+                          &content);
     }
-    info->flags = (guard.filtered ? SLUICE_READBACK_FILTERED : 0) |
-                  (info->first_height > 1 ? SLUICE_READBACK_TRUNCATED : 0);
   }
   if (!fault.ok()) return fault;
   if (from_state) {
     auto made = std::make_unique<StateCursor>(Reading(std::move(connection), kStateSelectFields));
-    fault = made->Begin(select);
+    fault = made->Begin(content.select);
     *cursor = std::move(made);
   } else {
     auto made = std::make_unique<ChangesCursor>(
-        Reading(std::move(connection), kChangesSelectFields), std::move(difference));
-    fault = made->Begin(select);
+        Reading(std::move(connection), kChangesSelectFields), std::move(content.difference));
+    made->SetSnapshot(content.snapshot_height, content.snapshot);
+    fault = made->Begin(content.select);
     *cursor = std::move(made);
   }
   return fault;

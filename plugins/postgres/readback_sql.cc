@@ -41,24 +41,33 @@ std::string StateSelect(const Settings& settings, const SinkKey& key,
   return select;
 }
 
-std::string StoreTablesSelect(const Settings& settings) {
+Fault ReadStoreTables(const Settings& settings, Connection* connection,
+                      std::vector<std::string>* tables) {
   const std::string prefix = settings.state_table + "_";
-  return "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-         " ON n.oid = c.relnamespace WHERE n.nspname = " +
-         QuoteText(settings.schema) +
-         " AND c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname::text, " +
-         QuoteText(prefix) + ") ORDER BY c.relname";
+  PgResult result;
+  Fault fault = connection->Execute(
+      "SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+      " ON n.oid = c.relnamespace WHERE n.nspname = " +
+          QuoteText(settings.schema) +
+          " AND c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname::text, " +
+          QuoteText(prefix) + ") ORDER BY c.relname",
+      &result);
+  if (!fault.ok()) return fault;
+  for (int row = 0; row < PQntuples(result.get()); ++row) {
+    tables->emplace_back(Field(result, row, 0));
+  }
+  return {};
 }
 
-std::string StateDifferenceSelect(const Settings& settings, const SinkKey& key, uint64_t base,
-                                  const std::string& state) {
+std::string StateDifferenceSelect(const Settings& settings, const SinkKey& key, uint64_t first,
+                                  bool complete, const std::string& state) {
   const bool skips = settings.on_bad_value == OnBadValue::kSkip && !settings.value_as.empty();
   std::string sql =
       "SELECT pg_catalog.count(*), pg_catalog.min(store),"
       " pg_catalog.min(pg_catalog.encode(key, 'hex')) FROM (SELECT DISTINCT ON (store, key)"
       " store, key, op, value, height, seq FROM " +
-      ChangesTable(settings) + " WHERE " + key.Where() + " AND height > " + std::to_string(base) +
-      " ORDER BY store, key, height DESC, seq DESC) AS latest " + (base == 0 ? "FULL" : "LEFT") +
+      ChangesTable(settings) + " WHERE " + key.Where() + " AND height >= " + std::to_string(first) +
+      " ORDER BY store, key, height DESC, seq DESC) AS latest " + (complete ? "FULL" : "LEFT") +
       " JOIN (" + state +
       ") AS held USING (store, key) WHERE (coalesce(latest.op = 'set', false)"
       " <> (held.value IS NOT NULL) OR held.value <> latest.value)";

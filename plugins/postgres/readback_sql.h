@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The queries with which a sink's rows are read back. Threading: pure functions.
+// The queries with which a sink's rows are read back. Threading: none of its own.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "postgres/connection.h"
 #include "postgres/position.h"
 #include "postgres/settings.h"
 
@@ -24,13 +25,14 @@ std::string ChangesSelect(const Settings& settings, const SinkKey& key, uint64_t
 // store, key, value; with table_per_store out of the tables named, and nothing where there is none.
 std::string StateSelect(const Settings& settings, const SinkKey& key,
                         const std::vector<std::string>& store_tables);
-// The names of tables that may be a store's.
-std::string StoreTablesSelect(const Settings& settings);
+// The names of tables that may be a store's, appended to `tables`.
+Fault ReadStoreTables(const Settings& settings, Connection* connection,
+                      std::vector<std::string>* tables);
 
-// How many keys of the state are not what the changes above `base` give, and one of them: count,
-// store, key as hexadecimal digits. `state` is what StateSelect gave. Rows of the state that no
-// change has written count only where base is 0.
-std::string StateDifferenceSelect(const Settings& settings, const SinkKey& key, uint64_t base,
-                                  const std::string& state);
+// How many keys of the state are not what the changes from `first` on give, and one of them: count,
+// store, key as hexadecimal digits. `state` is what StateSelect gave. `complete`: these are all
+// changes, so that a row of the state that none has written counts as well.
+std::string StateDifferenceSelect(const Settings& settings, const SinkKey& key, uint64_t first,
+                                  bool complete, const std::string& state);
 
 }  // namespace sluice_postgres

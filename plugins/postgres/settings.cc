@@ -94,13 +94,11 @@ void ReadReadback(Reader* reader, Settings* settings) {
   if (text == "changes" || !settings->state) settings->readback = ReadbackSource::kChanges;
 }
 
-Fault CheckTogether(const Settings& settings, uint64_t connections) {
+Fault CheckTogether(const Settings& settings) {
   if (!settings.changes && !settings.state) {
     return Wrong("changes", "nothing would be kept; set changes or state to true");
   }
-  if (connections != 1) {
-    return Wrong("connections", "must be 1: this version writes with one connection");
-  }
+  if (settings.connections == 0) return Wrong("connections", "must be 1 or above");
   if (settings.batch_blocks == 0) return Wrong("batch_blocks", "must be 1 or above");
   for (const auto& [name, value] :
        {std::pair<const char*, const std::string&>{"schema", settings.schema},
@@ -154,8 +152,7 @@ Fault ParseSettings(std::string_view text, Settings* settings) {
   reader.Read("synchronous_commit", &settings->synchronous_commit);
   reader.Read("lock_timeout", &settings->lock_timeout);
   reader.Read("idle_in_transaction_timeout", &settings->idle_in_transaction_timeout);
-  uint64_t connections = 1;
-  reader.Read("connections", &connections);
+  reader.Read("connections", &settings->connections);
   const std::string& commit = settings->synchronous_commit;
   if (commit != "off" && commit != "local" && commit != "remote_write" && commit != "on" &&
       commit != "remote_apply") {
@@ -171,7 +168,7 @@ Fault ParseSettings(std::string_view text, Settings* settings) {
   ReadValueAs(&reader, settings);
   ReadReadback(&reader, settings);
   if (!reader.fault().ok()) return reader.fault();
-  return CheckTogether(*settings, connections);
+  return CheckTogether(*settings);
 }
 
 }  // namespace sluice_postgres

@@ -36,6 +36,7 @@ struct Settings {
   std::map<std::string, ValueForm, std::less<>> value_as;
   OnBadValue on_bad_value = OnBadValue::kHalt;
   ReadbackSource readback = ReadbackSource::kBoth;
+  uint64_t connections = 1;  // that write; above 1 heights are taken side by side
 
   // The level that a commit with these settings gives.
   int32_t level() const;

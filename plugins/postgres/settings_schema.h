@@ -24,7 +24,7 @@ inline constexpr char kSettingsSchema[] = R"([
 {"name":"value_as","type":"map","default":{},"description":"By store: text or jsonb. The state table then has the value in a column value_text or value_jsonb as well."},
 {"name":"on_bad_value","type":"enum","values":["halt","null","skip"],"default":"halt","description":"What becomes of a value that is not what value_as says. halt: the sink refuses the height. null: the row gets NULL there. skip: the key gets no row in the state table. The latter two are recorded in the table sluice_bad_values."},
 {"name":"readback","type":"enum","values":["auto","changes","state"],"default":"auto","description":"What sluice verify reads. auto: whichever is kept; where both are, the changes, and the state is compared with them in the server."},
-{"name":"connections","type":"int","default":1,"min":1,"max":1,"description":"Connections that write side by side. This version writes with one."}
+{"name":"connections","type":"int","default":1,"min":1,"max":64,"description":"Connections that write. With more than one, heights that share no key are written side by side; the sink's workers deliver them."}
 ])";
 
 }  // namespace sluice_postgres

@@ -11,6 +11,7 @@ namespace {
 constexpr char kHeights[] = "sluice_heights";
 constexpr char kPosition[] = "sluice_position";
 constexpr char kBadValues[] = "sluice_bad_values";
+constexpr char kApplied[] = "sluice_applied";
 
 bool AnyStoreAs(const Settings& settings, ValueForm form) {
   return std::any_of(settings.value_as.begin(), settings.value_as.end(),
@@ -57,7 +58,9 @@ std::vector<Table> FixedTables(const Settings& settings) {
                      {"updated_at", "timestamp with time zone", false, "now()"},
                      {"base_height", "bigint", false, "0"},
                      {"filtered", "boolean", false, "false"},
-                     {"keeps", "text", false, "''"}},
+                     {"keeps", "text", false, "''"},
+                     {"snapshot_height", "bigint", true, "", true},
+                     {"filling", "bigint", true, "", true}},
                     {"stream", "sink"}});
   if (settings.changes) {
     tables.push_back({settings.changes_table,
@@ -84,6 +87,18 @@ std::vector<Table> FixedTables(const Settings& settings) {
                       {"stream", "sink", "height"}});
   }
   if (settings.state && !settings.table_per_store) tables.push_back(SharedStateTable(settings));
+  if (settings.connections > 1) {
+    tables.push_back({kApplied,
+                      {{"stream", "text", false, ""},
+                       {"sink", "text", false, ""},
+                       {"height", "bigint", false, ""},
+                       {"epoch", "bigint", false, ""},
+                       {"digest", "bytea", false, ""},
+                       {"previous_digest", "bytea", false, ""},
+                       {"filtered", "boolean", false, ""}},
+                      {"stream", "sink", "height"},
+                      false});
+  }
   if (!settings.value_as.empty() && settings.on_bad_value != OnBadValue::kHalt) {
     tables.push_back({kBadValues,
                       {{"stream", "text", false, ""},
@@ -122,6 +137,7 @@ std::string ChangesTable(const Settings& settings) {
 std::string HeightsTable(const Settings& settings) { return Qualified(settings, kHeights); }
 std::string PositionTable(const Settings& settings) { return Qualified(settings, kPosition); }
 std::string BadValuesTable(const Settings& settings) { return Qualified(settings, kBadValues); }
+std::string AppliedTable(const Settings& settings) { return Qualified(settings, kApplied); }
 std::string StateTable(const Settings& settings, std::string_view store) {
   return Qualified(
       settings, settings.table_per_store ? StoreTableName(settings, store) : settings.state_table);
@@ -136,18 +152,49 @@ std::string Keeps(const Settings& settings) {
   return keeps;
 }
 
-bool HeldKeeps(std::string_view held, const Settings& settings) {
-  if (held.empty()) return true;
+namespace {
+
+// Of a text as Keeps gives it: whether it has `part`, which ends in a semicolon.
+bool HasPart(std::string_view held, std::string_view part) {
+  const size_t at = held.find(part);
+  return at != std::string_view::npos && (at == 0 || held[at - 1] == ';');
+}
+
+// The parts of what the settings ask for that `held` lacks.
+std::string MissingParts(std::string_view held, const Settings& settings) {
   const std::string wanted = Keeps(settings);
-  std::string_view left = wanted;
-  while (!left.empty()) {
+  std::string missing;
+  for (std::string_view left = wanted; !left.empty();) {
     const size_t end = left.find(';') + 1;
-    const std::string_view part = left.substr(0, end);
-    const size_t at = held.find(part);
-    if (at == std::string_view::npos || (at > 0 && held[at - 1] != ';')) return false;
+    if (!HasPart(held, left.substr(0, end))) missing += left.substr(0, end);
     left.remove_prefix(end);
   }
-  return true;
+  return missing;
+}
+
+}  // namespace
+
+bool HeldKeeps(std::string_view held, const Settings& settings) {
+  return held.empty() || MissingParts(held, settings).empty();
+}
+
+std::string MergedKeeps(std::string_view held, const Settings& settings) {
+  return std::string(held) + MissingParts(held, settings);
+}
+
+RowTables TablesWithRows(std::string_view held, const Settings& settings) {
+  const std::string keeps = MergedKeeps(held, settings);
+  RowTables found;
+  if (HasPart(keeps, "changes=" + settings.changes_table + ";")) {
+    found.tables = {{settings.changes_table, "height, seq"}, {kHeights, "height"}};
+  }
+  if (HasPart(keeps, "state=" + settings.state_table + ";")) {
+    found.tables.push_back({settings.state_table, "store, key"});
+  }
+  found.store_tables = HasPart(keeps, "state=" + settings.state_table + "_*;");
+  found.tables.push_back({kApplied, "height"});
+  if (!settings.value_as.empty()) found.tables.push_back({kBadValues, "height, seq"});
+  return found;
 }
 
 std::string CreateSchemaSql(const Settings& settings) {

@@ -8,6 +8,8 @@
 //   state              latest value of a key          key (stream, sink, store, key)
 //   state_<store>      the same, one table a store    key (stream, sink, key)
 //   sluice_position    the guard row: where a sink stands, under which epoch
+//   sluice_applied     heights above the position that are written already; with connections > 1
+//                      key (stream, sink, height)
 //   sluice_bad_values  values that value_as could not take, and were passed over
 //
 // Threading: pure functions.
@@ -26,8 +28,8 @@ struct Column {
   std::string type;  // as format_type() gives it
   bool nullable = false;
   std::string fallback;  // SQL of the default, or empty
-  // There only where value_as asks for it: may be missing in a table that is older than that.
-  bool by_setting = false;
+  // May be missing in a table that is older than the column, or than the setting that asks for it.
+  bool added_later = false;
 };
 
 struct Table {
@@ -55,6 +57,7 @@ std::string ChangesTable(const Settings& settings);
 std::string HeightsTable(const Settings& settings);
 std::string PositionTable(const Settings& settings);
 std::string BadValuesTable(const Settings& settings);
+std::string AppliedTable(const Settings& settings);
 // `store` matters only with table_per_store.
 std::string StateTable(const Settings& settings, std::string_view store);
 
@@ -64,6 +67,22 @@ std::string Keeps(const Settings& settings);
 // Whether a sink that was filling `held` has filled all that the settings ask for. Empty: a row
 // that is older than this column, of which nothing can be said.
 bool HeldKeeps(std::string_view held, const Settings& settings);
+// `held`, and what it lacks of what the settings ask for.
+std::string MergedKeeps(std::string_view held, const Settings& settings);
+
+// A table that may hold rows of a sink, and the columns of its key behind stream and sink.
+struct RowTable {
+  std::string name;
+  std::string key;  // "height, seq"
+};
+// Those of a sink that has filled `held` and has these settings. `store_tables`: and all whose
+// names begin with state_table and an underscore; their key is kStoreTableKey.
+struct RowTables {
+  std::vector<RowTable> tables;
+  bool store_tables = false;
+};
+inline constexpr char kStoreTableKey[] = "key";
+RowTables TablesWithRows(std::string_view held, const Settings& settings);
 
 std::string CreateSchemaSql(const Settings& settings);
 std::string CreateTableSql(const Settings& settings, const Table& table);

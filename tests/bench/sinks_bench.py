@@ -198,6 +198,17 @@ def postgres_state(bench):
     postgres_backlog(bench, "postgres_state", BACKLOG_STATE, ", changes = false", "state")
 
 
+def postgres_parallel(bench):
+    def rate(connections):
+        bench.clean_postgres()
+        sink = bench.pg_sink(f", state = false, connections = {connections}")
+        return total(BACKLOG) / bench.drained(BACKLOG, sink, "pg")
+
+    values = bench.pairs(PAIRS, lambda: rate(4), lambda: rate(1))
+    bench.report("postgres_parallel", "changes/s", *values, "the same sink with one connection",
+                 "four connections, 4 workers, blocks of 100 changes of which few share a key")
+
+
 def kafka_changes(bench):
     commits = []
 
@@ -361,6 +372,7 @@ def policy_of_one(bench, policy, stopped, policy_without):
 ROWS = {
     "postgres_changes": ({"postgres"}, postgres_changes),
     "postgres_state": ({"postgres"}, postgres_state),
+    "postgres_parallel": ({"postgres"}, postgres_parallel),
     "postgres_latency": ({"postgres"}, postgres_latency),
     "postgres_memory": ({"postgres"}, postgres_memory),
     "kafka_changes": ({"kafka"}, kafka_changes),

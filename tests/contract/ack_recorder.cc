@@ -136,6 +136,14 @@ AckRecorder::News AckRecorder::Await(Height height, Duration limit) const {
   return NewsLocked();
 }
 
+AckRecorder::News AckRecorder::AwaitClosed(Height height, Duration limit) const {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, limit, [&] {
+    return height <= watermark_ || acked_.count(height) != 0 || nack_ || failed_;
+  });
+  return NewsLocked();
+}
+
 AckRecorder::News AckRecorder::AwaitReady(uint64_t count, Duration limit) const {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, limit, [&] { return ready_count_ > count || failed_; });
@@ -145,6 +153,11 @@ AckRecorder::News AckRecorder::AwaitReady(uint64_t count, Duration limit) const 
 bool AckRecorder::Acked(Height height) const {
   const std::lock_guard lock(mutex_);
   return height <= watermark_ || acked_.count(height) != 0;
+}
+
+bool AckRecorder::Open(Height height) const {
+  const std::lock_guard lock(mutex_);
+  return attempt_.count(height) != 0 && height > watermark_ && acked_.count(height) == 0;
 }
 
 Height AckRecorder::highest_acked() const {

@@ -51,10 +51,14 @@ class AckRecorder final : public InstanceListener {
   News news() const;
   // Waits until `height` is acked, or the instance says that it will not be, or `limit` is over.
   News Await(Height height, Duration limit) const;
+  // Waits until `height` is not open any more, or a height is refused, or `limit` is over.
+  News AwaitClosed(Height height, Duration limit) const;
   // Waits until ready was called more often than `count`, or the instance failed.
   News AwaitReady(uint64_t count, Duration limit) const;
 
   bool Acked(Height height) const;
+  // Delivered, and not acked yet.
+  bool Open(Height height) const;
   // The highest height that was acked in this instance, whether or not with a gap.
   Height highest_acked() const;
   std::vector<std::string> violations() const;

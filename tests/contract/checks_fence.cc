@@ -87,6 +87,8 @@ int RunOlder(CheckContext* context, const History& history, bool in_a_group, Lat
       const Status status = sink->DeliverOnce(history, next, kFar);
       if (!status.ok() && status.code() != StatusCode::kPending) return status;
     }
+    // Side by side, heights are written as they come: none of them is open.
+    if (in_a_group && sink->parallel()) SLUICE_RETURN_IF_ERROR(sink->AwaitAcked(next - 1));
     const Height before = sink->acks().highest_acked();
     Child::TakeTurn();
     const Result<Status> refused = sink->DeliverRefused(history, next);

@@ -4,8 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
+#include <span>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "delivery/attach.h"
 
@@ -127,7 +131,21 @@ Status Incarnation::DeliverOnce(const std::shared_ptr<const ChangeSet>& set, Hei
   return status;
 }
 
+void Incarnation::AwaitEarlierOfTheSameKeys(const History& history, Height height) {
+  std::set<std::pair<std::string_view, std::string_view>> keys;
+  for (const Change& change : history.at(height)->changes()) keys.emplace(change.store, change.key);
+  for (Height earlier = history.first(); earlier < height; ++earlier) {
+    if (!recorder_.Open(earlier)) continue;
+    const std::span<const Change> changes = history.at(earlier)->changes();
+    const bool shares = std::any_of(changes.begin(), changes.end(), [&](const Change& change) {
+      return keys.count({change.store, change.key}) != 0;
+    });
+    if (shares) (void)recorder_.AwaitClosed(earlier, place_.ack_limit);
+  }
+}
+
 Status Incarnation::DeliverOnce(const History& history, Height height, Height newest) {
+  if (parallel()) AwaitEarlierOfTheSameKeys(history, height);
   return DeliverOnce(history.at(height), newest);
 }
 

@@ -62,7 +62,8 @@ class Incarnation {
   Status TakePart(uint64_t part, const std::vector<SnapshotRow>& rows);
   Status EndSnapshot() { return instance_->EndSnapshot(); }
   // `newest`: the newest height that could be delivered now. A filtered sink gets what its filter
-  // leaves.
+  // leaves. As the node does, it lets a height to a PARALLEL instance wait for the acks of all
+  // earlier ones that change one of its keys.
   Status DeliverOnce(const History& history, Height height, Height newest);
   Status DeliverOnce(const std::shared_ptr<const ChangeSet>& set, Height newest);
   Status Drain();
@@ -97,6 +98,7 @@ class Incarnation {
 
  private:
   Incarnation(const SinkPlace& place, const IncarnationOptions& options, Report* report);
+  void AwaitEarlierOfTheSameKeys(const History& history, Height height);
   // After a failure: where the sink stands, and so what comes next.
   Result<Height> AskAgain(const History& history, Height last_delivered);
 

@@ -30,15 +30,22 @@ class PostgresSink(ContractCase):
         if cls.server is not None:
             cls.server.close()
 
-    def kept(self, not_checked=(), **settings):
+    def kept(self, parallel=False, **settings):
         settings = {"conninfo": self.server.conninfo(), **settings}
-        self.assert_kept(run(PLUGINS / "postgres.so", settings), [*NOT_CHECKED, *not_checked])
+        self.assert_kept(run(PLUGINS / "postgres.so", settings), NOT_CHECKED, parallel=parallel,
+                         snapshots=True)
 
     def test_changes_and_state(self):
         self.kept()
 
     def test_groups_written_while_the_next_is_collected(self):
         self.kept(schema="small_groups", batch_blocks=12)  # of which three begin a transaction
+
+    def test_heights_side_by_side(self):
+        self.kept(parallel=True, schema="side_by_side", connections=4)
+
+    def test_a_table_a_store(self):
+        self.kept(schema="table_a_store", table_per_store=True)
 
     def test_changes_only(self):
         self.kept(schema="changes_only", state=False)

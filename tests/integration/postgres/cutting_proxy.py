@@ -82,7 +82,7 @@ class _Session:
             while True:
                 header = self._read(5)
                 body = self._read(struct.unpack("!I", header[1:])[0] - 4)
-                if header[:1] == b"Q" and b"UPDATE" in body and b"COMMIT" in body:
+                if header[:1] == b"Q" and b"FROM STDIN" in body and b"COMMIT" in body:
                     copies, cut = body.count(b"FROM STDIN"), self.proxy._next_cut()
                 if header[:1] == b"c":
                     copies -= 1

@@ -166,8 +166,8 @@ class Settings(ServerTest):
         outcome = home.run("config", "check")
         return outcome.code, outcome.err + outcome.out
 
-    def test_more_than_one_connection_is_a_configuration_error(self):
-        code, text = self.problems({"connections": 4})
+    def test_more_connections_than_there_can_be_are_a_configuration_error(self):
+        code, text = self.problems({"connections": 65})
         self.assertEqual(code, 2, text)
         self.assertIn("connections", text)
 

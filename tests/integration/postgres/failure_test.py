@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections, servers and nodes that end at any moment: equal afterwards, and nothing twice.
 
-    ./run test postgres                                  40 kills among all others
+    ./run test postgres                                  40 kills among all others, and 40 of a sink
+                                                         with four connections
     SLUICE_KILLS=300 ctest --test-dir build/release -V -R postgres_failure
     SLUICE_KILLS=300 SLUICE_TEST_SEED=7 …                the same again
 """
@@ -24,6 +25,11 @@ BEHIND = {"settings": {"batch_blocks": 4}, "window": 64}
 
 
 class Failures(ServerTest):
+    SETTINGS = {}
+
+    def home(self, settings=None, **kwargs):
+        return super().home({**self.SETTINGS, **(settings or {})}, **kwargs)
+
     def setUp(self):
         super().setUp()
         if self.server.pid() is None:
@@ -162,6 +168,19 @@ class Failures(ServerTest):
                 self.kill(what, process)
         print(f"killed: {killed}, heights: {last}", flush=True)
         self.finish(home, process, last)
+
+
+class SideBySide(Failures):
+    """The same, but for what is said of one transaction after another; parallel_test.py cuts their
+    connections in COMMIT."""
+
+    SETTINGS = {"connections": 4}
+    test_a_group_that_fails_takes_the_one_behind_it_along = None
+    test_connection_cut_in_commit_is_settled_by_the_guard_row = None
+
+    def finish(self, home, process, last):
+        super().finish(home, process, last)
+        self.assertEqual(self.server.value("SELECT count(*) FROM sluice.sluice_applied"), "0")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,11 @@ from postgres_home import blocks, wait_until
 
 
 class Fencing(ErrorCase):
+    SETTINGS = {}
+
+    def home(self, settings=None, **kwargs):
+        return super().home({**self.SETTINGS, **(settings or {})}, **kwargs)
+
     def waiting(self, event):
         return self.server.sql("SELECT pid FROM pg_stat_activity WHERE application_name LIKE"
                                f" 'sluice/%' AND {event}")
@@ -24,7 +29,7 @@ class Fencing(ErrorCase):
         shutil.rmtree(copy.path)
         shutil.copytree(home.path, copy.path, ignore=lambda _, names: [
             name for name in names if name.endswith(".sock")])
-        copy.set(settings)
+        copy.set({**self.SETTINGS, **settings})
         return copy
 
     def lock_changes(self):
@@ -60,7 +65,8 @@ class Fencing(ErrorCase):
         old = self.home()
         self.replayed(old, blocks(1, 20))
         # Held up behind its guard row: the row's lock is its transaction's from then on.
-        old.set({"lock_timeout": "1h", "idle_in_transaction_timeout": "1h"}, ack_timeout="1h")
+        old.set({**self.SETTINGS, "lock_timeout": "1h", "idle_in_transaction_timeout": "1h"},
+                ack_timeout="1h")
         locker = self.lock_changes()
         paused = self.begin(old, 60)
         wait_until("it waits within its transaction",
@@ -82,8 +88,8 @@ class Fencing(ErrorCase):
 
     def test_a_start_that_changes_a_table_ends_an_older_incarnation_that_holds_it(self):
         home, running = self.started()
-        name = self.server.value(
-            "SELECT application_name FROM pg_stat_activity WHERE application_name LIKE 'sluice/%'")
+        name = self.server.value("SELECT DISTINCT application_name FROM pg_stat_activity"
+                                 " WHERE application_name LIKE 'sluice/%'")
         running.kill()
         running.wait()
         # In the place of a session of that incarnation that does not end.
@@ -99,7 +105,7 @@ class Fencing(ErrorCase):
             "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE granted"
             " AND relation = 'sluice.state'::regclass AND mode = 'RowExclusiveLock'"
             f" AND application_name = '{name}' AND state = 'idle in transaction'"))
-        home.set({"lock_timeout": "200ms", "value_as": {"orders": "text"}})
+        home.set({**self.SETTINGS, "lock_timeout": "200ms", "value_as": {"orders": "text"}})
         process = self.begin(home, LAST)
         self.finishes(home, process, LAST)
         self.assertIn("of an older incarnation", home.log())
@@ -114,6 +120,10 @@ class Fencing(ErrorCase):
         process.kill()
         process.wait()
         self.assertEqual(self.position()["height"], 20)
+
+
+class SideBySide(Fencing):
+    SETTINGS = {"connections": 4}
 
 
 if __name__ == "__main__":

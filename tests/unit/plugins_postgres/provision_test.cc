@@ -71,14 +71,16 @@ TEST(Provision, AColumnThatMayBeEmptyIsAdded) {
 TEST(Provision, APositionTableThatIsOlderThanSomeColumnsGetsThem) {
   const Settings settings;
   FoundTables found = Holding(FixedTables(settings));
-  for (const char* column : {"base_height", "filtered", "keeps"}) {
+  for (const char* column : {"base_height", "filtered", "keeps", "snapshot_height", "filling"}) {
     found["sluice_position"].erase(column);
   }
   const ProvisionPlan plan = PlanProvision(settings, FixedTables(settings), true, found);
   EXPECT_THAT(plan.statements,
               ::testing::ElementsAre(EndsWith("\"base_height\" bigint NOT NULL DEFAULT 0;"),
                                      EndsWith("\"filtered\" boolean NOT NULL DEFAULT false;"),
-                                     EndsWith("\"keeps\" text NOT NULL DEFAULT '';")));
+                                     EndsWith("\"keeps\" text NOT NULL DEFAULT '';"),
+                                     EndsWith("\"snapshot_height\" bigint;"),
+                                     EndsWith("\"filling\" bigint;")));
   EXPECT_EQ(plan.wrong, "");
   for (const std::string& statement : plan.statements) {
     EXPECT_THAT(ProvisionScript(settings, FixedTables(settings), {"demo", "pg"}, "writer"),
@@ -121,6 +123,17 @@ TEST(Provision, RoleIsTheUserOfConninfoOrOfTheEnvironment) {
   EXPECT_EQ(UserOfConninfo("user=me service=mirror"), "me");
   ASSERT_EQ(unsetenv("PGUSER"), 0);
   EXPECT_EQ(UserOfConninfo(""), "");
+}
+
+TEST(Provision, SeveralConnectionsNeedATableMore) {
+  Settings settings;
+  settings.connections = 4;
+  const ProvisionPlan plan =
+      PlanProvision(settings, FixedTables(settings), true, Holding(FixedTables(Settings())));
+  ASSERT_EQ(plan.statements.size(), 1U);
+  EXPECT_THAT(plan.statements[0], HasSubstr("\"sluice\".\"sluice_applied\""));
+  EXPECT_THAT(ProvisionScript(settings, FixedTables(settings), {"demo", "pg"}, "writer"),
+              HasSubstr(plan.statements[0]));
 }
 
 TEST(Provision, OnlyTheTablesThatTheSettingsAskFor) {

@@ -50,7 +50,7 @@ TEST(Settings, EachIsRead) {
       Completed(R"({"schema":"s","changes_table":"c","state_table":"t","table_per_store":true,)"
                 R"("create":false,"batch_blocks":7,"batch_bytes":"1MiB","linger":"3ms",)"
                 R"("lock_timeout":"2s","value_as":{"orders":"jsonb","main":"text"},)"
-                R"("on_bad_value":"skip","readback":"state"})"),
+                R"("on_bad_value":"skip","readback":"state","connections":4})"),
       &parsed);
   ASSERT_TRUE(fault.ok()) << fault.text();
   EXPECT_EQ(parsed.schema, "s");
@@ -67,6 +67,7 @@ TEST(Settings, EachIsRead) {
   EXPECT_EQ(parsed.form_of("other"), ValueForm::kBytes);
   EXPECT_EQ(parsed.on_bad_value, OnBadValue::kSkip);
   EXPECT_EQ(parsed.readback, ReadbackSource::kState);
+  EXPECT_EQ(parsed.connections, 4U);
 }
 
 TEST(Settings, LevelFollowsSynchronousCommit) {
@@ -86,7 +87,7 @@ TEST(Settings, LevelFollowsSynchronousCommit) {
 TEST(Settings, WhatASchemaCannotSay) {
   EXPECT_NE(FaultOf(R"({"changes":false,"state":false})").find("nothing would be kept"),
             std::string::npos);
-  EXPECT_NE(FaultOf(R"({"connections":2})").find("connections"), std::string::npos);
+  EXPECT_NE(FaultOf(R"({"connections":0})").find("connections"), std::string::npos);
   EXPECT_NE(FaultOf(R"({"state":false,"value_as":{"a":"text"}})").find("state = true"),
             std::string::npos);
   EXPECT_NE(FaultOf(R"({"value_as":{"a":"xml"}})").find("store a"), std::string::npos);

@@ -43,6 +43,18 @@ TEST(GuardRow, IsTouchedOnlyUnderItsOwnEpoch) {
             " WHERE stream = 'demo' AND sink = 'pg' AND epoch = 7");
 }
 
+TEST(GuardRow, ACopyIsGuardedByItsEpochAndItsMark) {
+  const SinkKey key{"demo", "pg"};
+  const std::string begin = BeginFillingSql(Settings(), key, 7, 20, "state=state;");
+  EXPECT_NE(begin.find("height = 0"), std::string::npos) << begin;
+  EXPECT_NE(begin.find("WHERE held.epoch <= excluded.epoch"), std::string::npos) << begin;
+  EXPECT_NE(TouchFillingSql(Settings(), key, 7, 20).find("AND epoch = 7 AND filling = 20"),
+            std::string::npos);
+  const std::string end = EndFillingSql(Settings(), key, 7, 20, {}, true);
+  EXPECT_NE(end.find("AND epoch = 7 AND filling = 20"), std::string::npos) << end;
+  EXPECT_NE(end.find("filtered = true"), std::string::npos) << end;
+}
+
 TEST(SinkKey, ApplicationNameFitsAndTellsSinksAndEpochsApart) {
   const SinkKey key{std::string(63, 's'), std::string(63, 'n')};
   const Settings settings;
@@ -86,6 +98,26 @@ TEST(Keeps, ATableSwitchedOnLaterIsNotHeld) {
   per_store.table_per_store = true;
   EXPECT_FALSE(HeldKeeps(Keeps(both), per_store));
   EXPECT_TRUE(HeldKeeps("", both)) << "a row that is older than the column";
+}
+
+TEST(Keeps, ACopyEmptiesWhatWasFilledBeforeToo) {
+  Settings state;
+  state.changes = false;
+  EXPECT_EQ(MergedKeeps("changes=changes;", state), "changes=changes;state=state;");
+  EXPECT_EQ(MergedKeeps("changes=changes;state=state;", state), "changes=changes;state=state;");
+  const auto names = [](const RowTables& found) {
+    std::string all;
+    for (const RowTable& table : found.tables) all += table.name + "(" + table.key + ") ";
+    return all;
+  };
+  EXPECT_EQ(names(TablesWithRows("", state)), "state(store, key) sluice_applied(height) ");
+  EXPECT_EQ(
+      names(TablesWithRows("changes=changes;", state)),
+      "changes(height, seq) sluice_heights(height) state(store, key) sluice_applied(height) ");
+  state.table_per_store = true;
+  const RowTables tables = TablesWithRows("state=state;", state);
+  EXPECT_EQ(names(tables), "state(store, key) sluice_applied(height) ");
+  EXPECT_TRUE(tables.store_tables);
 }
 
 }  // namespace
