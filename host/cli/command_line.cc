@@ -177,7 +177,9 @@ void AddProofCommands(Builder* builder) {
 void AddSinkCommands(Builder* builder) {
   CommandLine& line = builder->line();
   CLI::App* sink = builder->AddGroup(
-      "sink", "The sinks: list, show, suspend, resume, repair, restart, remove, provision");
+      "sink",
+      "The sinks: list, show, suspend, resume, repair, restart, snapshot, remove, "
+      "provision");
   builder->Add(sink, "list", Command::kSinkList, "Print each sink and where it stands",
                "sluice --home /var/lib/sluice sink list");
   const auto add = [&](const char* name, Command command, const char* description) {
@@ -199,6 +201,10 @@ void AddSinkCommands(Builder* builder) {
                    "restored backup; whoever had it is refused from then on. On a stopped home "
                    "too, where a node that needs the sink does not come up");
   add("restart", Command::kSinkRestart, "Finish what is in flight and begin a new instance");
+  add("snapshot", Command::kSinkSnapshot,
+      "Replace what the sink holds by a copy of the present state, and go on behind it; of a sink "
+      "that has a gap, is lost or has diverged too. On a stopped home it begins with the next "
+      "start");
   add("remove", Command::kSinkRemove,
       "Finish what is in flight, stop, and forget the sink; what it holds stays where it is");
   CLI::App* provision = builder->Add(

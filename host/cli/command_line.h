@@ -36,6 +36,7 @@ enum class Command {
   kSinkResume,
   kSinkRepair,
   kSinkRestart,
+  kSinkSnapshot,
   kSinkRemove,
   kSinkProvision,
   kBench,

@@ -16,6 +16,7 @@
 #include "cli/output.h"
 #include "cli/read_home.h"
 #include "cli/run_command.h"
+#include "cli/snapshot_progress.h"
 #include "cli/stopped_document.h"
 #include "cli/stopped_sink.h"
 #include "lifecycle/sink_command.h"
@@ -38,6 +39,8 @@ SinkCommand CommandOf(const CommandLine& line) {
       return SinkCommand::kResume;
     case Command::kSinkRestart:
       return SinkCommand::kRestart;
+    case Command::kSinkSnapshot:
+      return SinkCommand::kSnapshot;
     case Command::kSinkRemove:
       return SinkCommand::kRemove;
     default:
@@ -99,7 +102,8 @@ Progress Look(SinkCommand command, const Json* sink) {
 // come up with its next attempt.
 Result<Json> Watch(const Config& config, const CommandLine& line, SinkCommand command,
                    Progress* progress) {
-  const TimePoint give_up_at = Now() + kPatience;
+  TimePoint give_up_at = Now() + kPatience;
+  SnapshotProgressLine shown(command == SinkCommand::kSnapshot, line.sink);
   for (;;) {
     std::this_thread::sleep_for(kLookInterval);
     SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> text, AskStatus(config, line.home));
@@ -107,6 +111,9 @@ Result<Json> Watch(const Config& config, const CommandLine& line, SinkCommand co
     SLUICE_ASSIGN_OR_RETURN(const Json document, ParseObject("the status", *text));
     const Json* sink = FindSink(document, line.sink);
     *progress = Look(command, sink);
+    if (sink != nullptr) shown.Show(sink->dump());
+    // A copy ends by itself where it makes no progress, however long it takes.
+    if (sink != nullptr && (*sink)["mode"] == "snapshot") give_up_at = Now() + kPatience;
     if (*progress != Progress::kUnderWay || Now() >= give_up_at) {
       return sink ? *sink : Json::object();
     }
@@ -127,17 +134,27 @@ Status TakeOver(const CommandLine& line) {
   return Status::Ok();
 }
 
+Result<bool> ChangeRecord(const CommandLine& line, SinkCommand command) {
+  if (command == SinkCommand::kSnapshot) return SnapshotStopped(line.home, line.sink);
+  return command == SinkCommand::kRepair ? RepairStopped(line.home, line.sink)
+                                         : ResumeStopped(line.home, line.sink);
+}
+
 // The home's record is changed instead.
-Status TellRecord(const CommandLine& line, bool repair) {
-  SLUICE_ASSIGN_OR_RETURN(const bool changed, repair ? RepairStopped(line.home, line.sink)
-                                                     : ResumeStopped(line.home, line.sink));
+Status TellRecord(const CommandLine& line, SinkCommand command) {
+  SLUICE_ASSIGN_OR_RETURN(const bool changed, ChangeRecord(line, command));
   if (line.json) {
     Print("{}\n", Json{{"sink", line.sink}, {"changed", changed}}.dump(2));
     return Status::Ok();
   }
   std::string_view text =
       changed ? "goes on with the next start" : "it was not suspended by command";
-  if (repair) text = changed ? "is tried with the next start" : "it was not broken";
+  if (command == SinkCommand::kSnapshot) {
+    text = changed ? "is filled with a copy of the state by the next start"
+                   : "no start has seen it yet: start = \"snapshot\" fills it with the first";
+  }
+  if (command == SinkCommand::kRepair)
+    text = changed ? "is tried with the next start" : "it was not broken";
   Print("{}: {}\n", line.sink, text);
   return Status::Ok();
 }
@@ -155,8 +172,9 @@ Status Run(const CommandLine& line) {
   // A node that needs a sink which is not its own has ended before it could be told.
   const bool stopped = told.code() == StatusCode::kNotFound;
   if (stopped && command == SinkCommand::kTakeOver) return TakeOver(line);
-  if (stopped && (command == SinkCommand::kResume || command == SinkCommand::kRepair)) {
-    return TellRecord(line, command == SinkCommand::kRepair);
+  if (stopped && (command == SinkCommand::kResume || command == SinkCommand::kRepair ||
+                  command == SinkCommand::kSnapshot)) {
+    return TellRecord(line, command);
   }
   SLUICE_RETURN_IF_ERROR(told);
   Progress progress = Progress::kUnderWay;

@@ -58,6 +58,7 @@ int Dispatch(const CommandLine& line) {
     case Command::kSinkResume:
     case Command::kSinkRepair:
     case Command::kSinkRestart:
+    case Command::kSinkSnapshot:
     case Command::kSinkRemove:
       return RunSinkCommand(line);
     case Command::kSinkProvision:

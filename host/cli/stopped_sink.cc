@@ -76,16 +76,31 @@ Result<bool> ResumeStopped(const std::string& home, const std::string& sink) {
   });
 }
 
+namespace {
+
+// False: it is not broken.
+bool BeginAfresh(SinkRecord* record) {
+  const bool broken = record->state == LifecycleState::kRepairing ||
+                      (record->state == LifecycleState::kSuspended && IsFault(record->reason));
+  if (!broken) return false;
+  record->state = LifecycleState::kInitializing;
+  record->reason = SuspendReason::kNone;
+  record->error = Status::Ok();
+  record->attempt = 0;
+  record->next_at_unix_nanos = 0;
+  return true;
+}
+
+}  // namespace
+
 Result<bool> RepairStopped(const std::string& home, const std::string& sink) {
+  return ChangeRecord(home, sink, BeginAfresh);
+}
+
+Result<bool> SnapshotStopped(const std::string& home, const std::string& sink) {
   return ChangeRecord(home, sink, [](SinkRecord* record) {
-    const bool broken = record->state == LifecycleState::kRepairing ||
-                        (record->state == LifecycleState::kSuspended && IsFault(record->reason));
-    if (!broken) return false;
-    record->state = LifecycleState::kInitializing;
-    record->reason = SuspendReason::kNone;
-    record->error = Status::Ok();
-    record->attempt = 0;
-    record->next_at_unix_nanos = 0;
+    BeginAfresh(record);
+    record->snapshot = true;
     return true;
   });
 }

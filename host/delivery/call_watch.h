@@ -26,7 +26,18 @@ namespace sluice {
 
 class CallWatch {
  public:
-  enum class Call { kNone, kCreate, kStart, kResume, kAttach, kDeliver, kDrain, kCancel, kDestroy };
+  enum class Call {
+    kNone,
+    kCreate,
+    kStart,
+    kResume,
+    kSnapshot,  // its begin, a part, its end
+    kAttach,
+    kDeliver,
+    kDrain,
+    kCancel,
+    kDestroy
+  };
 
   struct Current {
     Call call = Call::kNone;

@@ -11,7 +11,8 @@ namespace {
 constexpr std::pair<SinkCommand, std::string_view> kNames[] = {
     {SinkCommand::kSuspend, "suspend"}, {SinkCommand::kResume, "resume"},
     {SinkCommand::kRepair, "repair"},   {SinkCommand::kTakeOver, "take-over"},
-    {SinkCommand::kRestart, "restart"}, {SinkCommand::kRemove, "remove"},
+    {SinkCommand::kRestart, "restart"}, {SinkCommand::kSnapshot, "snapshot"},
+    {SinkCommand::kRemove, "remove"},
 };
 
 Status Refuse(const CommandedSink& sink, std::string_view what) {
@@ -115,6 +116,8 @@ Status CheckCommand(SinkCommand command, const CommandedSink& sink) {
       return CheckRepair(sink);
     case SinkCommand::kRestart:
       return CheckRestart(sink);
+    case SinkCommand::kSnapshot:
+      return CheckWanted(sink);
   }
   return Status::Ok();
 }

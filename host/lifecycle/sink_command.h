@@ -18,6 +18,7 @@ enum class SinkCommand {
   kRepair,    // try again at once what failed, also what is not retried by itself
   kTakeOver,  // as kRepair, with an epoch above the one that the sink has seen
   kRestart,   // a new instance, in order
+  kSnapshot,  // a new instance, which replaces what the sink holds by a copy of the state
   kRemove,    // drain, stop, and forget it
 };
 

@@ -30,7 +30,24 @@ constexpr Duration kRecordRetry = std::chrono::seconds(1);
 // Heights of the journal that are looked through in one round for a change that a lazy sink wants.
 constexpr uint64_t kScanHeights = 256;
 
+std::string WithThousands(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
 int64_t ToWallNanos(TimePoint time, TimePoint now) { return WallNanos() + (time - now).count(); }
+
+// "copying the state at height 1234: 45,000 of about 120,000 rows"
+std::string DescribeCopy(const SnapshotProgress& copy) {
+  std::string text =
+      fmt::format("copying the state at height {}: {} ", copy.height, WithThousands(copy.rows));
+  // An estimate that is overtaken says nothing.
+  if (copy.rows_about > copy.rows) {
+    text += fmt::format("of about {} ", WithThousands(copy.rows_about));
+  }
+  return text + "rows";
+}
 
 bool IsAtLeastOnce(const StartResult& started) {
   return (started.capabilities & kCapabilityAtLeastOnce) != 0;
@@ -227,6 +244,10 @@ class SinkLoop::Impl {
   std::optional<Height> last_sink_height_;
   std::optional<bool> last_at_least_once_;
   Height partial_after_;
+  Height acked_;                   // by instances of this process
+  bool snapshot_ = false;          // a copy of the state is wanted, or under way
+  uint64_t snapshot_command_ = 0;  // the last command that asked for one
+  uint64_t begun_commands_ = 0;    // given before the newest instance was begun
 };
 
 // --- from any thread ---------------------------------------------------------------------------
@@ -243,6 +264,7 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
     deleted_ = record->deleted;
     last_watermark_ = record->watermark;
     partial_after_ = record->partial_after;
+    snapshot_ = record->snapshot;
     written_ = record;
     // What begins afresh has no error to show.
     if (!state_.error.ok()) {
@@ -302,6 +324,14 @@ Status SinkLoop::Impl::Command(SinkCommand command, TimePoint deadline) {
     case SinkCommand::kRestart:
       request_ =
           state_.state == LifecycleState::kRepairing ? SinkRequest::kRepair : SinkRequest::kRestart;
+      break;
+    case SinkCommand::kSnapshot:
+      snapshot_ = true;
+      snapshot_command_ = commands_ + 1;
+      request_ =
+          state_.state == LifecycleState::kRepairing || state_.state == LifecycleState::kSuspended
+              ? SinkRequest::kRepair
+              : SinkRequest::kRestart;
       break;
     case SinkCommand::kRemove:
       deleted_ = true;
@@ -392,6 +422,7 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
     std::lock_guard lock(mutex_);
     before = state_;
     command = commands_;
+    if (run_ && run_->asks_for_snapshot()) snapshot_ = true;
     // How a node ends is nothing that its sinks are to remember.
     keeps_record_ = !stopping_ && !forgotten_;
     if (observed.failure) {
@@ -425,6 +456,7 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
   const bool recorded = Record();
   Tell(before, now);
   TellAvailability();
+  if (recorded && keeps_record_ && run_ && written_->snapshot) run_->AllowSnapshot();
   // What was said to a node that ends is not on record.
   if (recorded && keeps_record_) Answer(command);
   if (!recorded) *look_again_at = std::min(*look_again_at, now + kRecordRetry);
@@ -517,6 +549,7 @@ SinkRecord SinkLoop::Impl::MakeRecordLocked() const {
   record.epoch = newest_epoch_;
   record.watermark = last_watermark_;
   record.partial_after = partial_after_;
+  record.snapshot = snapshot_;
   if (run_) {
     const InstanceRun::Snapshot run = run_->snapshot(Now());
     record.epoch = std::max(record.epoch, run.epoch);
@@ -593,6 +626,9 @@ void SinkLoop::Impl::NoteBase() {
   if (run.attached_as == AttachReason::kLatest || run.attached_as == AttachReason::kGapSkipped) {
     partial_after_ = run.base;
   }
+  if (run.attached_as == AttachReason::kAfterSnapshot) partial_after_ = Height();
+  // Whole, or there was no state to copy; unless another one has been asked for since.
+  if (snapshot_command_ <= begun_commands_) snapshot_ = false;
 }
 
 void SinkLoop::Impl::LetGo(TimePoint now) {
@@ -601,7 +637,7 @@ void SinkLoop::Impl::LetGo(TimePoint now) {
   std::lock_guard lock(mutex_);
   past_retries_ += last.delivery.retries;
   past_stale_acks_ += last.delivery.refused;
-  if (last.delivery.open) last_watermark_ = last.delivery.watermark;
+  if (last.delivery.open) last_watermark_ = acked_ = last.delivery.watermark;
   if (last.delivery.sink_height) last_sink_height_ = last.delivery.sink_height;
   if (last.started) last_at_least_once_ = IsAtLeastOnce(*last.started);
   newest_epoch_ = std::max(newest_epoch_, last.epoch);
@@ -636,6 +672,9 @@ void SinkLoop::Impl::Begin() {
                                     counters_, metrics_, [signal = signal_] { signal->Set(); });
   {
     std::lock_guard lock(mutex_);
+    // Begun for what is on record: whoever asks for more, asks again.
+    run->WantSnapshot(snapshot_ && written_ && written_->snapshot, acked_);
+    begun_commands_ = commands_;
     run_ = run;
     ++run_count_;
   }
@@ -676,8 +715,10 @@ void SinkLoop::Impl::Tell(const SinkState& before, TimePoint now) {
 }
 
 void SinkLoop::Impl::TellAvailability() {
+  // One that is filled anew joins anew.
+  const bool joins = !attached_once_ || snapshot_;
   std::pair<SinkAvailability, std::string> now{
-      attached_once_ ? SinkAvailability::kAvailable : SinkAvailability::kJoining, ""};
+      joins ? SinkAvailability::kJoining : SinkAvailability::kAvailable, ""};
   switch (state_.state) {
     case LifecycleState::kInitializing:
       now.second = state_.until_used    ? "begins with its first change"
@@ -686,6 +727,9 @@ void SinkLoop::Impl::TellAvailability() {
       if (run_) {
         const InstanceRun::Snapshot run = run_->snapshot(Now());
         if (run.ahead) now = {SinkAvailability::kGone, "ahead: " + DescribeAhead(run)};
+        if (run.copying) {
+          now.second = fmt::format("copying the state at height {}", run.copying->height);
+        }
       }
       break;
     case LifecycleState::kRunning:
@@ -785,6 +829,11 @@ SinkStatus SinkLoop::Impl::status() const {
     status.last_error = {delivery.last_error->time_unix_nanos,
                          std::string(StatusCodeName(delivery.last_error->status.code())),
                          delivery.last_error->status.message()};
+  }
+  if (snapshot.copying && state.state == LifecycleState::kInitializing) {
+    status.mode = "snapshot";
+    status.snapshot = snapshot.copying;
+    status.reason = DescribeCopy(*snapshot.copying);
   }
   if (snapshot.ahead && state.state == LifecycleState::kInitializing) {
     status.mode = "ahead";

@@ -49,6 +49,7 @@ SinkRecord Read(const Json& json) {
   record.epoch = Epoch(json.at("epoch").get<uint64_t>());
   record.watermark = Height(json.at("watermark").get<uint64_t>());
   record.partial_after = Height(json.value("partial_after", uint64_t{0}));
+  record.snapshot = json.value("snapshot", false);
   return record;
 }
 
@@ -87,6 +88,7 @@ std::string EncodeSinkRecord(const SinkRecord& record) {
   json["epoch"] = record.epoch.value();
   json["watermark"] = record.watermark.value();
   if (record.partial_after > Height()) json["partial_after"] = record.partial_after.value();
+  if (record.snapshot) json["snapshot"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -45,6 +45,8 @@ struct SinkRecord {
   // The sink begins, or goes on after a gap, behind this height: what it holds is partial. 0:
   // whole.
   Height partial_after;
+  // A copy of the state is wanted or under way: whatever the sink says, one begins anew.
+  bool snapshot = false;
 
   friend bool operator==(const SinkRecord&, const SinkRecord&) = default;
 };
