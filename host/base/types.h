@@ -95,16 +95,16 @@ enum class OnFailure {
 
 // Where an empty sink begins that the node has no record of.
 enum class SinkStart {
-  kResume,  // at height 1
-  kSnapshot,
-  kLatest,  // with the next height
+  kResume,    // at height 1
+  kSnapshot,  // with a copy of the present state
+  kLatest,    // with the next height
 };
 
 // When the journal no longer holds what a sink needs next.
 enum class OnGap {
   kRefuse,
-  kSnapshot,
-  kSkip,  // it goes on where the journal begins, and the skipped heights are recorded
+  kSnapshot,  // a copy of the present state replaces what it holds
+  kSkip,      // it goes on where the journal begins, and the skipped heights are recorded
 };
 
 // When sinks are repaired that the node finds broken at its start.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/bench_home.h"
 
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -11,7 +12,9 @@
 
 #include "base/clock.h"
 #include "config/load.h"
+#include "node/node_setup.h"
 #include "store/baseline.h"
+#include "store/database.h"
 
 namespace sluice {
 namespace {
@@ -103,6 +106,42 @@ Result<BenchHome::IdleTimes> BenchHome::RunIdle(const std::string& toml, Duratio
   times.core_share = (ProcessSeconds() - before) / std::chrono::duration<double>(idle).count();
   SLUICE_RETURN_IF_ERROR(node->Stop());
   return times;
+}
+
+void BenchHome::CopyOf(const BenchHome& other) {
+  std::filesystem::copy(
+      other.path_, path_,
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
+}
+
+Result<double> BenchHome::RunScanAndWrite(const std::string& toml, uint64_t* rows) {
+  LoadResult loaded = LoadConfigText(toml, ConfigFormat::kToml, "bench", path_, {});
+  SLUICE_RETURN_IF_ERROR(loaded.ToStatus());
+  SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> database,
+                          Database::Open(MakeDatabaseOptions(loaded.config, path_.string())));
+  const std::string path = (path_ / "scan").string();
+  const TimePoint begin = Now();
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  std::string buffer;
+  bool written = fd >= 0;
+  const auto flush = [&] {
+    written =
+        written && ::write(fd, buffer.data(), buffer.size()) == static_cast<ssize_t>(buffer.size());
+    buffer.clear();
+  };
+  *rows = 0;
+  for (const std::string& name : database->stores()) {
+    SLUICE_ASSIGN_OR_RETURN(const auto store, database->CommittedView(name));
+    for (auto at = store->Iterate(KeyRange(), false); at->Valid(); at->Next(), ++*rows) {
+      buffer.append(at->key()).append(at->value());
+      if (buffer.size() >= (size_t{1} << 20)) flush();
+    }
+  }
+  flush();
+  written = written && ::fdatasync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!written) return Error(StatusCode::kIo, fmt::format("bench: cannot write {}", path));
+  return SecondsSince(begin);
 }
 
 Result<double> BenchHome::RunBaseline(const Shape& shape) {

@@ -52,6 +52,13 @@ class BenchHome {
   // A node that has nothing to do.
   Result<IdleTimes> RunIdle(const std::string& toml, Duration idle);
 
+  // Everything that another home holds, which nothing uses.
+  void CopyOf(const BenchHome& other);
+
+  // Seconds that reading all rows of the home's stores takes, and writing them to a file with one
+  // fdatasync at the end. *rows: how many there are.
+  Result<double> RunScanAndWrite(const std::string& toml, uint64_t* rows);
+
   // Seconds that plain RocksDB takes, one synced batch a block.
   Result<double> RunBaseline(const Shape& shape);
 

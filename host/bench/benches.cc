@@ -283,6 +283,74 @@ Outcomes RunStatus(const BenchContext& context) {
   return std::vector<BenchOutcome>{std::move(rate), std::move(longest)};
 }
 
+// What a copy of the state costs the commits beside it, and how fast it is on a node at rest.
+Outcomes RunSnapshot(const BenchContext& context) {
+  const Shape filled{5000, 100};
+  const Shape more{filled.blocks + 1500, filled.changes};
+  const auto toml = [](const std::string& late) {
+    return NodeToml("all(audit)", 8, kFileSink + late);
+  };
+  const auto late = [](const char* start) {
+    return fmt::format(
+        "[sinks.late]\nplugin = \"file\"\nack = false\nstart = \"{}\"\n"
+        "settings = {{ path = \"late\", fsync = true }}\n",
+        start);
+  };
+  BenchHome model(context);
+  {
+    BenchDriver driver(filled, /*ahead=*/false);
+    SLUICE_ASSIGN_OR_RETURN(
+        const BenchHome::NodeTimes times,
+        model.RunNode(NodeToml("all(audit)", 64, kFileSink, /*sync=*/false), &driver));
+    (void)times;
+  }
+  BenchOutcome commits;
+  commits.name = "snapshot_commit_rate";
+  commits.unit = "changes/s";
+  commits.baseline_is = "the same node, whose new sink begins with the next height";
+  commits.note = "asked for: 0.9 of it at least";
+  auto rate = [&](const char* start) -> Result<double> {
+    BenchHome home(context);
+    home.CopyOf(model);
+    BenchDriver driver(more, /*ahead=*/true);
+    SLUICE_ASSIGN_OR_RETURN(BenchHome::NodeTimes times, home.RunNode(toml(late(start)), &driver));
+    return static_cast<double>(more.total() - filled.total()) / times.seconds;
+  };
+  SLUICE_ASSIGN_OR_RETURN(commits,
+                          Pairs(
+                              std::move(commits), kManyPairs, [&] { return rate("snapshot"); },
+                              [&] { return rate("latest"); }));
+  BenchOutcome copy;
+  copy.name = "snapshot_rows";
+  copy.unit = "rows/s";
+  copy.baseline_is = "reading all rows and writing them to a file, one fdatasync";
+  copy.note = "from the node's start until the sink runs; asked for: 0.5 of it at least";
+  uint64_t rows = 0;
+  SLUICE_ASSIGN_OR_RETURN(
+      copy,
+      Pairs(
+          std::move(copy), kPairs,
+          [&]() -> Result<double> {
+            BenchHome home(context);
+            home.CopyOf(model);
+            if (rows == 0) {
+              SLUICE_ASSIGN_OR_RETURN(const double ignored, home.RunScanAndWrite(toml(""), &rows));
+              (void)ignored;
+            }
+            SLUICE_ASSIGN_OR_RETURN(
+                BenchHome::IdleTimes times,
+                home.RunIdle(toml(late("snapshot")), std::chrono::milliseconds(1)));
+            return static_cast<double>(rows) / times.start_seconds;
+          },
+          [&]() -> Result<double> {
+            BenchHome home(context);
+            home.CopyOf(model);
+            SLUICE_ASSIGN_OR_RETURN(const double seconds, home.RunScanAndWrite(toml(""), &rows));
+            return static_cast<double>(rows) / seconds;
+          }));
+  return std::vector<BenchOutcome>{std::move(commits), std::move(copy)};
+}
+
 // One operation a line, so that the driver puts the blocks together too.
 Status WriteJsonLines(const std::filesystem::path& path, const Shape& shape) {
   std::ofstream out(path, std::ios::binary);
@@ -351,6 +419,7 @@ const std::vector<Bench>& AllBenches() {
       {"parallel", "2 ms a height on 8 workers, disjoint and conflicting keys", RunParallel},
       {"sinks_100", "100 sinks of one library: until they run, and at rest", RunManySinks},
       {"status", "a status a second on a node at full load", RunStatus},
+      {"snapshot", "a copy of the state into a new sink, beside commits and alone", RunSnapshot},
       {"replay_jsonl", "1,000,000 changes in JSON Lines, end to end", RunReplay},
   };
   return benches;

@@ -177,7 +177,9 @@ void AddProofCommands(Builder* builder) {
 void AddSinkCommands(Builder* builder) {
   CommandLine& line = builder->line();
   CLI::App* sink = builder->AddGroup(
-      "sink", "The sinks: list, show, suspend, resume, repair, restart, reset, remove, provision");
+      "sink",
+      "The sinks: list, show, suspend, resume, repair, restart, snapshot, reset, remove, "
+      "provision");
   builder->Add(sink, "list", Command::kSinkList, "Print each sink and where it stands",
                "sluice --home /var/lib/sluice sink list");
   const auto add = [&](const char* name, Command command, const char* description) {
@@ -203,6 +205,10 @@ void AddSinkCommands(Builder* builder) {
                         "Make the sink empty: what it holds of this stream is removed there, and "
                         "it begins again as an empty one; of a stopped home with the next start");
   reset->add_flag("--yes", line.yes, "Do not ask");
+  add("snapshot", Command::kSinkSnapshot,
+      "Replace what the sink holds by a copy of the present state, and go on behind it; of a sink "
+      "that has a gap, is lost or has diverged too. On a stopped home it begins with the next "
+      "start");
   add("remove", Command::kSinkRemove,
       "Finish what is in flight, stop, and forget the sink; what it holds stays where it is");
   CLI::App* provision = builder->Add(

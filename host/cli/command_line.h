@@ -37,6 +37,7 @@ enum class Command {
   kSinkRepair,
   kSinkRestart,
   kSinkReset,
+  kSinkSnapshot,
   kSinkRemove,
   kSinkProvision,
   kBench,

@@ -16,6 +16,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/run_command.h"
+#include "cli/snapshot_progress.h"
 #include "cli/stopped_document.h"
 #include "cli/stopped_sink.h"
 #include "lifecycle/sink_command.h"
@@ -40,6 +41,8 @@ SinkCommand CommandOf(const CommandLine& line) {
       return SinkCommand::kRestart;
     case Command::kSinkReset:
       return SinkCommand::kReset;
+    case Command::kSinkSnapshot:
+      return SinkCommand::kSnapshot;
     case Command::kSinkRemove:
       return SinkCommand::kRemove;
     default:
@@ -113,6 +116,7 @@ std::string CauseOf(const Json& sink) {
 Result<Json> Watch(const Config& config, const CommandLine& line, const std::string& name,
                    SinkCommand command, TimePoint give_up_at, Progress* progress) {
   std::string said;
+  SnapshotProgressLine shown(command == SinkCommand::kSnapshot, name);
   for (;;) {
     std::this_thread::sleep_for(kLookInterval);
     SLUICE_ASSIGN_OR_RETURN(std::optional<std::string> text, AskStatus(config, line.home));
@@ -120,6 +124,9 @@ Result<Json> Watch(const Config& config, const CommandLine& line, const std::str
     SLUICE_ASSIGN_OR_RETURN(const Json document, ParseObject("the status", *text));
     const Json* sink = FindSink(document, name);
     *progress = Look(command, sink);
+    if (sink != nullptr) shown.Show(sink->dump());
+    // A copy ends by itself where it makes no progress, however long it takes.
+    if (sink != nullptr && (*sink)["mode"] == "snapshot") give_up_at = Now() + kPatience;
     if (*progress != Progress::kUnderWay || Now() >= give_up_at) {
       return sink ? *sink : Json::object();
     }
@@ -161,6 +168,7 @@ Status TakeOver(const CommandLine& line) {
 
 Result<bool> ChangeStopped(const CommandLine& line, SinkCommand command) {
   if (command == SinkCommand::kReset) return ResetStopped(line.home, line.sink);
+  if (command == SinkCommand::kSnapshot) return SnapshotStopped(line.home, line.sink);
   return command == SinkCommand::kRepair ? RepairStopped(line.home, line.sink)
                                          : ResumeStopped(line.home, line.sink);
 }
@@ -179,6 +187,10 @@ Status TellRecord(const CommandLine& line, SinkCommand command) {
   }
   if (command == SinkCommand::kReset) {
     text = changed ? "is made empty with the next start" : "it is to be made empty already";
+  }
+  if (command == SinkCommand::kSnapshot) {
+    text = changed ? "is filled with a copy of the state by the next start"
+                   : "no start has seen it yet: start = \"snapshot\" fills it with the first";
   }
   Print("{}: {}\n", line.sink, text);
   return Status::Ok();
@@ -213,7 +225,7 @@ Status Run(const CommandLine& line) {
   const bool stopped = told.code() == StatusCode::kNotFound;
   if (stopped && command == SinkCommand::kTakeOver) return TakeOver(line);
   if (stopped && (command == SinkCommand::kResume || command == SinkCommand::kRepair ||
-                  command == SinkCommand::kReset)) {
+                  command == SinkCommand::kReset || command == SinkCommand::kSnapshot)) {
     return TellRecord(line, command);
   }
   SLUICE_RETURN_IF_ERROR(told);

@@ -68,6 +68,7 @@ std::string ReportToJson(const std::string& sink, const VerifyReport& report) {
               {"ahead", report.ahead},
               {"complete", report.complete},
               {"from", report.from.value()},
+              {"from_snapshot", report.from_snapshot},
               {"digest_checked", report.digest_checked},
               {"stores", std::move(stores)},
               {"examples", std::move(examples)}};
@@ -101,6 +102,7 @@ std::string ReportToText(const std::string& sink, const VerifyReport& report) {
         "does not have",
         report.sink_height);
   }
+  if (report.from_snapshot) text += fmt::format(", from a snapshot at {}", report.from);
   if (report.digest_checked) text += ", every digest computed again";
   if (!report.complete) {
     text += fmt::format("; not complete: the sink is filtered or holds heights from {} only",
@@ -126,6 +128,10 @@ Result<VerifyReport> Verify(const CommandLine& line) {
     SLUICE_ASSIGN_OR_RETURN(const std::unique_ptr<Database> now,
                             OpenDatabaseToRead(config, line.home));
     return now->journaled_height();
+  };
+  options.digest_at = [&](Height height) -> std::optional<Digest> {
+    const Result<Digest> digest = database->JournalDigest(height);
+    return digest ? std::optional<Digest>(*digest) : std::nullopt;
   };
   ReadbackArgs args;
   args.settings_json = sink.settings.settings_json;

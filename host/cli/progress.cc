@@ -14,13 +14,13 @@ constexpr Duration kTerminalInterval = std::chrono::milliseconds(100);
 constexpr Duration kPlainInterval = std::chrono::seconds(2);
 constexpr int kBarWidth = 30;
 
-std::string Bar(double fraction) {
+}  // namespace
+
+std::string ProgressBar(double fraction) {
   int filled = std::clamp(static_cast<int>(fraction * kBarWidth), 0, kBarWidth);
   return "[" + std::string(static_cast<size_t>(filled), '#') +
          std::string(static_cast<size_t>(kBarWidth - filled), '.') + "]";
 }
-
-}  // namespace
 
 Progress::Progress(bool shown, const Driver* driver, const Node* node)
     : driver_(driver), node_(node), terminal_(isatty(STDERR_FILENO) == 1), started_at_(Now()) {
@@ -47,7 +47,7 @@ std::string Progress::Line(TimePoint now) const {
   if (driver.bytes_total > 0) {
     double fraction =
         static_cast<double>(driver.bytes_read) / static_cast<double>(driver.bytes_total);
-    line = fmt::format("{} {:3.0f} %  {:.1f} MB", Bar(fraction), fraction * 100, megabytes);
+    line = fmt::format("{} {:3.0f} %  {:.1f} MB", ProgressBar(fraction), fraction * 100, megabytes);
     if (fraction > 0.01) {
       line += fmt::format("  eta {:.0f} s", seconds / fraction * (1 - fraction));
     }

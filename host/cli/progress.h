@@ -16,6 +16,9 @@
 
 namespace sluice {
 
+// "[######........]"
+std::string ProgressBar(double fraction);
+
 class Progress {
  public:
   Progress(bool shown, const Driver* driver, const Node* node);

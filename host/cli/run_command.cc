@@ -59,6 +59,7 @@ int Dispatch(const CommandLine& line) {
     case Command::kSinkRepair:
     case Command::kSinkRestart:
     case Command::kSinkReset:
+    case Command::kSinkSnapshot:
     case Command::kSinkRemove:
       return RunSinkCommand(line);
     case Command::kSinkProvision:

@@ -113,4 +113,12 @@ Result<bool> ResetStopped(const std::string& home, const std::string& sink) {
   });
 }
 
+Result<bool> SnapshotStopped(const std::string& home, const std::string& sink) {
+  return ChangeRecord(home, sink, [](SinkRecord* record) {
+    ForgetFault(record);
+    record->snapshot = true;
+    return true;
+  });
+}
+
 }  // namespace sluice

@@ -35,4 +35,8 @@ Result<bool> RepairStopped(const std::string& home, const std::string& sink);
 // Has the next start make the sink empty before it begins with it. False: it is to be already.
 Result<bool> ResetStopped(const std::string& home, const std::string& sink);
 
+// Has the next start replace what the sink holds by a copy of the state. False: the home has no
+// record of the sink: it has never been started with it.
+Result<bool> SnapshotStopped(const std::string& home, const std::string& sink);
+
 }  // namespace sluice

@@ -91,10 +91,26 @@ void AckTracker::ForgetWatermark(const SinkName& sink) {
   Changed(std::move(lock));
 }
 
+void AckTracker::SetCopying(const SinkName& sink, std::optional<Height> height, uint64_t rows) {
+  std::unique_lock lock(mutex_);
+  Sink* found = Find(sink);
+  if (height && rows == 0) {
+    found->lost = false;
+    found->availability = SinkAvailability::kJoining;
+    found->reason = CopyingReason(*height);
+  }
+  // Given up since it began: the copy learns it from the journal.
+  if (found->lost) height.reset();
+  found->copying = height;
+  found->copied_rows = rows;
+  Changed(std::move(lock));
+}
+
 void AckTracker::SetLost(const SinkName& sink) {
   std::unique_lock lock(mutex_);
   Sink* found = Find(sink);
   found->lost = true;
+  found->copying.reset();
   found->availability = SinkAvailability::kGone;
   found->reason = "lost: it fell behind the journal's cap";
   Changed(std::move(lock));
@@ -163,7 +179,7 @@ std::vector<std::pair<SinkName, Height>> AckTracker::TakeWatermarksToStore() {
   std::lock_guard lock(mutex_);
   for (Sink& sink : sinks_) {
     Height pin = sink.pin();
-    if (sink.removed || pin == Height() || pin == sink.stored) continue;
+    if (sink.removed || sink.copying || pin == Height() || pin == sink.stored) continue;
     sink.stored = pin;
     result.emplace_back(sink.name, pin);
   }

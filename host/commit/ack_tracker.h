@@ -6,10 +6,13 @@
 // Threading: all functions from any thread; the notify function may read, but sets nothing.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +20,11 @@
 #include "base/types.h"
 
 namespace sluice {
+
+// What is said of a sink that takes a copy of the state.
+inline std::string CopyingReason(Height height) {
+  return fmt::format("copying the state at height {}", height);
+}
 
 class AckTracker {
  public:
@@ -32,9 +40,12 @@ class AckTracker {
     bool removed = false;   // by command: it counts for nothing any more
     Height stored;          // as the node last stored it
     Height partial_after;   // it is without heights up to this one, for good; 0: it is whole
+    // It takes a copy of the state as of this height, which it goes on behind.
+    std::optional<Height> copying;
+    uint64_t copied_rows = 0;
     Height at(AckLevel level) const { return watermark[static_cast<size_t>(level)]; }
     // The journal keeps everything above this.
-    Height pin() const { return known ? at(highest) : stored; }
+    Height pin() const { return copying ? *copying : known ? at(highest) : stored; }
   };
 
   explicit AckTracker(std::vector<SinkName> sinks);
@@ -52,6 +63,10 @@ class AckTracker {
   void SetPartial(const SinkName& sink, Height after);
   // It has been made empty: what it had acked, and what was stored of that, is void.
   void ForgetWatermark(const SinkName& sink);
+  // The sink takes a copy of the state at `height`, or no longer does: what it acked before is
+  // neither what the journal is kept for nor stored. Without rows it begins: a lost one finds its
+  // way back so.
+  void SetCopying(const SinkName& sink, std::optional<Height> height, uint64_t rows);
   // The journal's cap is reached, and the policy does without this sink.
   void SetLost(const SinkName& sink);
   bool IsLost(const SinkName& sink) const;

@@ -14,7 +14,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kAdvice =
      "sink first (docs/operating.md, \"Backing up and restoring a home\"), or give the sink an "
      "empty place"},
     {"diverged",
-     "the sink holds another history: give it an empty place, or use the home that it belongs to"},
+     "the sink holds another history: `sluice sink snapshot`, on the stopped home too, replaces it "
+     "by the present state; or use the home that it belongs to"},
     {"fenced",
      "stop the other node that writes to the sink; after a restored backup, `sluice sink repair "
      "--take-over` (docs/operating.md, \"Backing up and restoring a home\")"},
@@ -23,14 +24,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kAdvice =
      "restored backup, `sluice sink repair --take-over` (docs/operating.md, \"Backing up and "
      "restoring a home\")"},
     {"gap",
-     "the journal cannot give the sink what it misses: restore the sink from a copy that reaches "
-     "further, or take it out of the policy"},
+     "the journal cannot give the sink what it misses: `sluice sink snapshot`, on the stopped home "
+     "too, gives it the present state; or take it out of the policy"},
     {"operator",
      "it was suspended by command: `sluice sink resume` it, on the stopped home too, or take it "
      "out of the policy"},
     {"lost",
-     "the journal has forgotten what the sink misses: restore it from a copy, or take it out of "
-     "the policy"},
+     "the journal has forgotten what the sink misses: `sluice sink snapshot` gives it the present "
+     "state; or take it out of the policy"},
 }};
 
 }  // namespace

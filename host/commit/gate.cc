@@ -19,6 +19,11 @@ std::vector<bool> MayLeaveOut(const GateSettings& settings, size_t sinks) {
   return may_leave_out;
 }
 
+bool IsCopying(const std::vector<size_t>& which, std::span<const AckTracker::Sink> sinks) {
+  return std::any_of(which.begin(), which.end(),
+                     [&](size_t sink) { return sinks[sink].copying.has_value(); });
+}
+
 }  // namespace
 
 std::vector<SinkVote> VotesWithoutAcks(std::span<const AckTracker::Sink> sinks) {
@@ -143,6 +148,12 @@ GateStep Gate::Fail(Height height, Decision decision, TimePoint delivered_at,
       step.reason = Describe(height, decision, sinks);
       return step;
     case OnFailure::kRecover:
+      // A copy of the state takes its time, and ends by itself where it makes no progress.
+      if (decision.verdict != Verdict::kUnsatisfiable && IsCopying(decision.waiting_on, sinks)) {
+        failing_since_ = now;
+        step.look_again_at = now + settings_.recover_timeout;
+        return step;
+      }
       // What is gone does not come back by itself; only sinks under retry are worth waiting for.
       if (decision.verdict == Verdict::kUnsatisfiable ||
           now >= *failing_since_ + settings_.recover_timeout) {

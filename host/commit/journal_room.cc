@@ -117,7 +117,7 @@ bool JournalRoom::GiveUpSinks(Height committed, const Gate& gate) {
   for (size_t sink : given_up) {
     LogError("commit",
              "sink {} is lost: it is at {}, the journal's cap is reached at height {}, and the "
-             "policy can hold without it; it has to start over",
+             "policy can hold without it: `sluice sink snapshot` fills it anew",
              sinks[sink].name, lowest, committed);
     tracker_->SetLost(sinks[sink].name);
   }

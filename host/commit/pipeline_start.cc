@@ -49,6 +49,8 @@ Status Pipeline::CatchUp() {
       votes[i].availability = sinks[i].availability;
       votes[i].left_out = gate_.degraded().LeftOut(i);
       watermarks.push_back(sinks[i].at(gate.level));
+      // Rows are progress as heights are.
+      watermarks.emplace_back(sinks[i].copied_rows);
     }
     TimePoint now = Now();
     Decision decision = Decide(gate.policy, Height(1), votes, now, TimePoint::max());

@@ -248,17 +248,16 @@ std::vector<Property> Rows() {
        .default_text = "resume",
        .description =
            "Where an empty sink begins that the node has no record of: resume (from height "
-           "1) | snapshot | latest (from the next height; what it holds is partial).",
-       .values = {"resume", "snapshot", "latest"},
-       .unavailable = {"snapshot"}},
+           "1) | snapshot (with a copy of the present state) | latest (from the next height; what "
+           "it holds is partial).",
+       .values = {"resume", "snapshot", "latest"}},
       {.path = "sinks.*.on_gap",
        .type = Type::kEnum,
        .default_text = "refuse",
        .description =
-           "When the journal no longer holds what a sink needs next: refuse | snapshot | "
-           "skip (recorded).",
-       .values = {"refuse", "snapshot", "skip"},
-       .unavailable = {"snapshot"}},
+           "When the journal no longer holds what a sink needs next: refuse | snapshot (a copy of "
+           "the present state replaces what it holds) | skip (recorded).",
+       .values = {"refuse", "snapshot", "skip"}},
       {.path = "sinks.*.lazy",
        .type = Type::kBool,
        .default_text = "false",

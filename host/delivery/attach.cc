@@ -22,7 +22,8 @@ AttachDecision Gap(const AttachQuestion& question, Height height) {
   return Refuse(
       AttachOutcome::kGap,
       fmt::format("{}{}, and the journal begins at {}: heights {} to {} are missing; give the "
-                  "sink a copy that reaches further, or go on without them by on_gap = \"skip\"",
+                  "sink the present state by `sluice sink snapshot`, or go on without them by "
+                  "on_gap = \"skip\"",
                   where,
                   empty && question.has_watermark_record ? " although it has acked heights" : "",
                   question.first, height + 1, question.first - 1));
@@ -58,6 +59,31 @@ std::optional<AttachDecision> CheckOwner(const AttachQuestion& question,
   return std::nullopt;
 }
 
+AttachDecision Snapshot() {
+  AttachDecision decision;
+  decision.outcome = AttachOutcome::kSnapshot;
+  return decision;
+}
+
+// What an instance answers that has just taken a snapshot at *question.copied.
+Result<AttachDecision> DecideAfterSnapshot(const AttachQuestion& question) {
+  const Base& base = *question.copied;
+  const SinkPosition& position = *question.position;
+  if (position.empty || position.height != base.height || position.digest != base.digest) {
+    return Refuse(
+        AttachOutcome::kDiverged,
+        fmt::format("the sink has taken a snapshot at height {}, and says that it {}: its "
+                    "plugin does not keep what the extension promises",
+                    base.height,
+                    position.empty ? "is empty" : fmt::format("is at {}", position.height)));
+  }
+  if (base.height + 1 < question.first) return Snapshot();
+  AttachDecision decision;
+  decision.reason = AttachReason::kAfterSnapshot;
+  decision.base = base;
+  return decision;
+}
+
 }  // namespace
 
 Result<AttachDecision> DecideAttach(const AttachQuestion& question, const DigestLookup& digest_at) {
@@ -71,6 +97,12 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
     said = question.position->digest;
   }
 
+  if (question.copied && question.position) return DecideAfterSnapshot(question);
+  const bool holds_nothing = question.position ? question.position->empty : base.height == Height();
+  const bool is_new = question.first_answer && holds_nothing && !question.has_watermark_record;
+  const bool copies = question.snapshot || (is_new && question.start == SinkStart::kSnapshot);
+  if (copies && question.committed > Height()) return Snapshot();
+
   if (base.height > question.journaled) {
     AttachDecision decision =
         Refuse(AttachOutcome::kAhead,
@@ -83,13 +115,12 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
   }
   AttachDecision decision;
   decision.reason = base.height == Height() ? AttachReason::kGenesis : AttachReason::kResumed;
-  const bool holds_nothing = question.position ? question.position->empty : base.height == Height();
-  if (question.first_answer && question.start == SinkStart::kLatest && holds_nothing &&
-      !question.has_watermark_record && question.committed > Height()) {
+  if (is_new && question.start == SinkStart::kLatest && question.committed > Height()) {
     // Not at J: what waits at the gate may be waiting for this sink.
     base.height = std::max(question.committed + 1, question.first) - 1;
     decision.reason = AttachReason::kLatest;
   } else if (base.height + 1 < question.first) {
+    if (question.on_gap == OnGap::kSnapshot) return Snapshot();
     if (!question.first_answer || question.on_gap != OnGap::kSkip) {
       return Gap(question, base.height);
     }
@@ -104,7 +135,8 @@ Result<AttachDecision> DecideAttach(const AttachQuestion& question, const Digest
     return Refuse(
         AttachOutcome::kDiverged,
         fmt::format("the sink's digest at height {} is {}, the node's is {}: it holds "
-                    "another history; give it an empty place, or use the home that it belongs to",
+                    "another history: `sluice sink snapshot` replaces it by the present state; or "
+                    "give the sink an empty place, or use the home that it belongs to",
                     base.height, said->ToHex().substr(0, 16), base.digest.ToHex().substr(0, 16)));
   }
   decision.base = base;

@@ -13,8 +13,13 @@
 // | first answer: an epoch not below ours   | foreign: a copied home, another node            |
 // | the same of one that was refused before | foreign, until a command takes the sink over    |
 // | later answer: a larger epoch            | fenced: a newer instance is at work             |
+// | that, and a snapshot is on record, H > 0 | snapshot: a copy of the state replaces what it holds |
+// | EMPTY, never acked, start = snapshot, H > 0 | snapshot                                  |
+// | after a snapshot: AT it                 | attach there; snapshot again where the journal no longer has what comes next |
+// | after a snapshot: anything else         | diverged                                        |
 // | above J                                 | ahead: wait until the node gets there           |
 // | below F-1                               | gap: the journal no longer has what comes next  |
+// | the same, on_gap = snapshot             | snapshot                                        |
 // | the same, on_gap = skip                 | attach at F-1, and the sink records what it misses |
 // | F-1..J, the journal has another digest  | diverged                                        |
 // | F-1..J, equal digest                    | attach there                                    |
@@ -45,12 +50,17 @@ struct AttachQuestion {
   Height committed;                      // H
   bool has_watermark_record = false;     // the node knows that this sink once acked a height
   Height stored_watermark;               // only looked at where there is no position
-  // Of the first answer only: what an instance once attached loses is a gap.
+  // A copy of the state is wanted, on record: by command, or it has begun before.
+  bool snapshot = false;
+  // The instance has taken one, as of this height.
+  std::optional<Base> copied;
+  // Of the first answer only, but for on_gap = snapshot: what an instance once attached loses is a
+  // gap.
   SinkStart start = SinkStart::kResume;
   OnGap on_gap = OnGap::kRefuse;
 };
 
-enum class AttachOutcome { kAttach, kGap, kDiverged, kAhead, kForeign, kFenced };
+enum class AttachOutcome { kAttach, kSnapshot, kGap, kDiverged, kAhead, kForeign, kFenced };
 
 struct AttachDecision {
   AttachOutcome outcome = AttachOutcome::kAttach;

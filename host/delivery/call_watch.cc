@@ -17,6 +17,8 @@ std::string_view CallName(CallWatch::Call call) {
       return "start";
     case CallWatch::Call::kResume:
       return "resume";
+    case CallWatch::Call::kSnapshot:
+      return "snapshot";
     case CallWatch::Call::kAttach:
       return "attach";
     case CallWatch::Call::kDeliver:

@@ -33,6 +33,7 @@ class CallWatch {
     kReset,
     kStart,
     kResume,
+    kSnapshot,  // its begin, a part, its end
     kAttach,
     kDeliver,
     kDrain,

@@ -5,11 +5,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/status.h"
 #include "base/types.h"
+#include "delivery/state_rows.h"
 #include "model/change_set.h"
+#include "plugin/sink_instance.h"
 
 namespace sluice {
 
@@ -51,6 +54,26 @@ inline JournalLag LagBehind(Height watermark, Height first, Height journaled, ui
   return lag;
 }
 
+// All stores at one committed height, as far as a sink's filter lets rows through; read once, from
+// the first to the last. Threading: one thread.
+class StateReader {
+ public:
+  virtual ~StateReader() = default;
+  virtual Base base() const = 0;
+  virtual uint64_t rows_about() const = 0;  // how many there are; 0: not known
+  // Rows in the order of stores and keys, in the place of what `rows` held: at most `rows_max` of
+  // them, and `bytes_max` bytes but for the last; none at the end. kRetry: the store is opened
+  // again or closed, and this view of it is gone.
+  virtual Status Read(uint64_t rows_max, uint64_t bytes_max, StateRows* rows) = 0;
+};
+
+// The state as committed. Threading: any thread.
+class StateSource {
+ public:
+  virtual ~StateSource() = default;
+  virtual Result<std::unique_ptr<StateReader>> OpenState(const ChangeFilter& filter) = 0;
+};
+
 // Told by each sink's threads. Implementations must not block and must not call back.
 class SinkObserver {
  public:
@@ -64,6 +87,10 @@ class SinkObserver {
   virtual void OnPartial(const SinkName& /*sink*/, Height /*after*/) {}
   virtual void OnAvailability(const SinkName& sink, SinkAvailability availability,
                               const std::string& reason) = 0;
+  // While the sink takes a copy of the state: the journal keeps what is above `height` for it,
+  // whatever it acked before; `rows`: taken so far. Nothing: it no longer does.
+  virtual void OnSnapshot(const SinkName& /*sink*/, std::optional<Height> /*height*/,
+                          uint64_t /*rows*/) {}
 };
 
 }  // namespace sluice

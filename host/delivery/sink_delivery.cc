@@ -84,12 +84,15 @@ SinkDelivery::SinkDelivery(Settings settings, JournalSource* journal, SinkObserv
 
 // --- where the sink is -------------------------------------------------------------------------
 
-std::optional<AttachDecision> SinkDelivery::AskPosition(SinkInstance* instance, bool first_answer) {
+std::optional<AttachDecision> SinkDelivery::AskPosition(SinkInstance* instance,
+                                                        const Asked& asked) {
   AttachQuestion question;
   question.epoch = settings_.epoch;
   question.refused_epoch = settings_.refused_epoch;
   question.stream_id = settings_.stream_id;
-  question.first_answer = first_answer;
+  question.first_answer = asked.first_answer;
+  question.snapshot = asked.snapshot;
+  question.copied = asked.copied;
   question.start = settings_.start;
   question.on_gap = settings_.on_gap;
   if (instance->can_resume()) {
@@ -174,10 +177,19 @@ bool SinkDelivery::WaitUntilJournaled(Height height) {
   return !stopping_ && !failure_;
 }
 
+bool SinkDelivery::WaitUntilCommitted(Height height) {
+  // Sinks are not told of commits, and this wait is rare and short: an ack has gone before.
+  constexpr Duration kLookInterval = std::chrono::milliseconds(10);
+  while (journal_->committed() < height) {
+    if (!Pause(kLookInterval)) return false;
+  }
+  return Pause(Duration::zero());
+}
+
 bool SinkDelivery::Pause(Duration duration) {
   Lock lock(mutex_);
-  changed_.wait_for(lock, duration, [&] { return stopping_ || failure_; });
-  return !stopping_ && !failure_;
+  const auto ends = [&] { return stopping_ || failure_; };
+  return duration > Duration::zero() ? !changed_.wait_for(lock, duration, ends) : !ends();
 }
 
 bool SinkDelivery::WaitUntilAcked(TimePoint until) {
@@ -192,7 +204,9 @@ bool SinkDelivery::Reconcile(Lock* lock, SinkInstance* instance) {
   ask_again_ = false;
   const Height before = queue_->watermark();
   lock->unlock();
-  std::optional<AttachDecision> decision = AskPosition(instance, /*first_answer=*/false);
+  Asked asked;
+  asked.first_answer = false;
+  std::optional<AttachDecision> decision = AskPosition(instance, asked);
   const bool abandoned = watch_->abandoned();
   if (!decision) {
     if (!abandoned) lock->lock();
@@ -205,6 +219,13 @@ bool SinkDelivery::Reconcile(Lock* lock, SinkInstance* instance) {
     if (decision->outcome == AttachOutcome::kFenced) fault = SinkFault::kFenced;
     // A new instance waits until the node gets there.
     if (decision->outcome == AttachOutcome::kAhead) fault = SinkFault::kRetryable;
+    // Or takes a copy of the state.
+    if (decision->outcome == AttachOutcome::kSnapshot) {
+      fault = SinkFault::kRetryable;
+      decision->text =
+          "the journal no longer holds what the sink needs next: by on_gap a copy of "
+          "the state replaces what it holds";
+    }
     NoteFailure(fault, Status(StatusCode::kPlugin, decision->text));
     lock->lock();
     return true;

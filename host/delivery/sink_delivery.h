@@ -76,7 +76,12 @@ class SinkDelivery {
   // --- on the instance's thread -----------------------------------------------------------------
   // Asks the sink where it is and decides what that means. Nothing: abandoned, or a failure was
   // noted.
-  std::optional<AttachDecision> AskPosition(SinkInstance* instance, bool first_answer);
+  struct Asked {
+    bool first_answer = true;
+    bool snapshot = false;       // one is wanted, on record
+    std::optional<Base> copied;  // the instance has taken one
+  };
+  std::optional<AttachDecision> AskPosition(SinkInstance* instance, const Asked& asked);
   // Calls attach and opens the queue above `base`; false: abandoned, or a failure was noted.
   bool Open(SinkInstance* instance, const StartResult& started, const Base& base,
             AttachReason reason);
@@ -85,7 +90,9 @@ class SinkDelivery {
   void Run(SinkInstance* instance);
   // Waits until `height` is journaled; false: stopped, or a failure was noted.
   bool WaitUntilJournaled(Height height);
-  // Waits; false: stopped, or a failure was noted, before `duration` was over.
+  // Waits until `height` is committed; false: stopped, or a failure was noted.
+  bool WaitUntilCommitted(Height height);
+  // Waits so long, or not at all; false: stopped, or a failure was noted.
   bool Pause(Duration duration);
   // Waits until nothing is in flight; false where `until` or a failure came first.
   bool WaitUntilAcked(TimePoint until);

@@ -39,6 +39,7 @@ SinkFault FaultOf(AttachOutcome outcome) {
     case AttachOutcome::kFenced:
       return SinkFault::kFenced;
     case AttachOutcome::kAttach:
+    case AttachOutcome::kSnapshot:
     case AttachOutcome::kAhead:
       break;
   }
@@ -69,6 +70,11 @@ InstanceRun::~InstanceRun() {
   SLUICE_CHECK(!thread_.joinable(), "a run is joined or abandoned before it is let go");
 }
 
+void InstanceRun::WantSnapshot(bool wanted, Height acked) {
+  snapshot_wanted_ = snapshot_allowed_ = wanted;
+  acked_ = acked;
+}
+
 void InstanceRun::Begin() {
   thread_ = std::thread([self = shared_from_this()] { self->Main(); });
 }
@@ -89,6 +95,7 @@ void InstanceRun::Main() {
   }
   // From an abandoned call on nothing is touched that is not the run's own.
   if (watch_.abandoned()) return;
+  EndCopy();
   SetPhase(InstancePhase::kEnding);
   if (attached) Drain();
   if (watch_.abandoned()) return;
@@ -185,8 +192,16 @@ bool InstanceRun::Start() {
 
 bool InstanceRun::Attach() {
   while (!Ending()) {
-    std::optional<AttachDecision> decision = delivery_->AskPosition(called_, /*first_answer=*/true);
+    SinkDelivery::Asked asked;
+    asked.first_answer = !copied_;
+    asked.snapshot = snapshot_wanted_;
+    asked.copied = copied_;
+    std::optional<AttachDecision> decision = delivery_->AskPosition(called_, asked);
     if (!decision) return false;
+    if (decision->outcome == AttachOutcome::kSnapshot) {
+      if (!CopyState()) return false;
+      continue;
+    }
     if (decision->outcome == AttachOutcome::kAttach) {
       {
         std::lock_guard lock(mutex_);
@@ -205,7 +220,10 @@ bool InstanceRun::Attach() {
       if (!AnnounceBase(*decision)) return false;
       LogInfo(component_, "attached at height {}, epoch {}, level {}", decision->base.height,
               epoch_, AckLevelName(started_->level));
-      return delivery_->Open(called_, *started_, decision->base, decision->reason);
+      const bool open = delivery_->Open(called_, *started_, decision->base, decision->reason);
+      // From here on its watermark says what the journal is kept for.
+      if (open) EndCopy();
+      return open;
     }
     if (decision->outcome != AttachOutcome::kAhead) {
       {
@@ -224,6 +242,69 @@ bool InstanceRun::Attach() {
     if (!delivery_->WaitUntilJournaled(decision->base.height)) return false;
   }
   return false;
+}
+
+bool InstanceRun::CopyState() {
+  // Without an answer where it stands nobody would know that a copy is whole.
+  if (!called_->can_take_snapshot() || !called_->can_resume()) {
+    Fail(
+        SinkFault::kGap,
+        Status(StatusCode::kUnsupported,
+               fmt::format("the sink is to take a copy of the state, and plugin {} takes none (no "
+                           "sluice.snapshot/1): use start = \"resume\" or \"latest\", and on_gap = "
+                           "\"refuse\" or \"skip\"",
+                           library_->identity().id)));
+    return false;
+  }
+  if (!AskForSnapshot()) return false;
+  // Acks are never taken back: what this sink has acked, the copy holds.
+  if (!delivery_->WaitUntilCommitted(acked_)) return false;
+  SnapshotCopy::Settings settings;
+  settings.sink = settings_.name;
+  settings.component = component_;
+  settings.epoch = epoch_;
+  settings.filter = settings_.filter;
+  settings.part_timeout = settings_.start_timeout;
+  settings.call_timeout = settings_.stalled_after;
+  auto made = std::make_unique<SnapshotCopy>(
+      std::move(settings), environment_.state, environment_.journal, environment_.observer, &watch_,
+      [this](Duration duration) { return delivery_->Pause(duration); });
+  SnapshotCopy* copy = made.get();
+  {
+    std::lock_guard lock(mutex_);
+    copy_ = std::move(made);
+  }
+  SnapshotCopy::Outcome outcome = copy->Run(called_);
+  if (watch_.abandoned()) return false;
+  if (!outcome.base) {
+    // What ended it has been noted, or is no failure.
+    if (!Ending()) Fail(outcome.failure.fault, std::move(outcome.failure.status));
+    return false;
+  }
+  copied_ = outcome.base;
+  return true;
+}
+
+bool InstanceRun::AskForSnapshot() {
+  std::unique_lock lock(mutex_);
+  if (!snapshot_allowed_) {
+    asks_for_snapshot_ = true;
+    lock.unlock();
+    wake_();
+    lock.lock();
+    allowed_.wait(lock, [this] { return snapshot_allowed_ || ending_; });
+    asks_for_snapshot_ = false;
+  }
+  return !ending_;
+}
+
+void InstanceRun::EndCopy() {
+  {
+    std::lock_guard lock(mutex_);
+    if (copy_ == nullptr) return;
+    copy_.reset();
+  }
+  environment_.observer->OnSnapshot(settings_.name, std::nullopt, 0);
 }
 
 void InstanceRun::Drain() {
@@ -309,6 +390,19 @@ void InstanceRun::Enqueue(std::shared_ptr<const ChangeSet> change_set) {
   if (delivery != nullptr) delivery->Enqueue(std::move(change_set));
 }
 
+bool InstanceRun::asks_for_snapshot() const {
+  std::lock_guard lock(mutex_);
+  return asks_for_snapshot_ && !snapshot_allowed_;
+}
+
+void InstanceRun::AllowSnapshot() {
+  {
+    std::lock_guard lock(mutex_);
+    snapshot_allowed_ = true;
+  }
+  allowed_.notify_all();
+}
+
 void InstanceRun::End(TimePoint drain_until, TimePoint now) {
   SinkDelivery* delivery = nullptr;
   SinkInstance* instance = nullptr;
@@ -322,6 +416,7 @@ void InstanceRun::End(TimePoint drain_until, TimePoint now) {
     delivery = delivery_.get();
     instance = instance_.get();
   }
+  allowed_.notify_all();
   const bool at_once = drain_until <= now;
   if (delivery != nullptr) delivery->Stop(at_once);
   if (at_once && instance != nullptr) Cancel(instance);
@@ -372,10 +467,8 @@ TimePoint InstanceRun::Supervise(TimePoint now) {
   if (overdue) {
     Fail(SinkFault::kRetryable,
          Status(StatusCode::kTimeout,
-                fmt::format(
-                    "{} has not returned within {} ms", CallName(call.call),
-                    Milliseconds(call.call == CallWatch::Call::kReset ? settings_.provision_timeout
-                                                                      : settings_.start_timeout))));
+                fmt::format("{} has not returned within {} ms", CallName(call.call),
+                            Milliseconds(call.overdue_at - call.since))));
     return TimePoint::max();
   }
   TimePoint look_again = call.overdue_at;
@@ -395,6 +488,7 @@ bool InstanceRun::Abandon() {
     phase_ = InstancePhase::kHung;
   }
   if (delivery_ != nullptr) delivery_->Close();
+  environment_.observer->OnSnapshot(settings_.name, std::nullopt, 0);
   if (instance != nullptr) instance->Abandon();
   thread_.detach();
   if (canceller_.joinable()) canceller_.detach();
@@ -430,6 +524,7 @@ InstanceRun::Snapshot InstanceRun::snapshot(TimePoint now) const {
   result.attached_as = attached_as_;
   result.base = base_;
   result.caught_up_at = caught_up_at_;
+  if (copy_ != nullptr) result.copying = copy_->progress();
   if (delivery_ != nullptr) result.delivery = delivery_->snapshot(now);
   return result;
 }

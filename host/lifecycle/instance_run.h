@@ -25,6 +25,7 @@
 
 #include "delivery/call_watch.h"
 #include "delivery/sink_delivery.h"
+#include "delivery/snapshot_copy.h"
 #include "lifecycle/sink_loop.h"
 #include "lifecycle/sink_record.h"
 #include "lifecycle/step.h"
@@ -57,9 +58,16 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
               std::function<void()> wake);
   ~InstanceRun();
 
+  // Before Begin. A copy of the state is wanted, and on record; `acked`: through which height
+  // instances before this one have acked, in this process: no copy may be older.
+  void WantSnapshot(bool wanted, Height acked);
   // Starts the thread. Once.
   void Begin();
   void Enqueue(std::shared_ptr<const ChangeSet> change_set);
+
+  // The instance is to take a copy of the state, and waits until that is on record.
+  bool asks_for_snapshot() const;
+  void AllowSnapshot();
 
   // Ends it: at once (cancel, destroy), or after what is in flight has been acked and drained,
   // until `drain_until`. Repeated: the earlier of both counts.
@@ -94,6 +102,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
     Height caught_up_at;                      // the journaled height as of attach
     std::optional<AttachReason> attached_as;  // nothing before attach
     Height base;                              // of attach
+    std::optional<SnapshotProgress> copying;  // nothing before and after
     SinkDelivery::Snapshot delivery;
   };
   Snapshot snapshot(TimePoint now) const;
@@ -119,6 +128,12 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   bool Attach();
   // What the sink will miss is on record before it is attached behind it.
   bool AnnounceBase(const AttachDecision& decision);
+  // Takes a copy of the state; false: it is not whole, and why was noted, or abandoned.
+  bool CopyState();
+  // Waits until the copy is on record; false: to end.
+  bool AskForSnapshot();
+  // The journal is kept for the copy no longer.
+  void EndCopy();
   void Drain();
   // False: abandoned.
   bool Destroy();
@@ -145,11 +160,17 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   std::thread canceller_;  // the last cancel
   bool failure_taken_ = false;
 
-  // The instance's thread: what it calls, also when the owner has let go of it.
+  bool snapshot_wanted_ = false;  // before Begin
+  Height acked_;                  // before Begin
+
+  // The instance's thread.
+  std::optional<Base> copied_;
+  // What it calls, also when the owner has let go of it.
   SinkInstance* called_ = nullptr;
   TimePoint task_deadline_{};
 
   mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable allowed_;
   // Made by the thread, once; never replaced.
   std::unique_ptr<SinkDelivery> delivery_;
   std::unique_ptr<SinkInstance> instance_;
@@ -168,6 +189,9 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
   Height caught_up_at_;
   std::optional<AttachReason> attached_as_;
   Height base_;
+  std::unique_ptr<SnapshotCopy> copy_;  // the one under way
+  bool asks_for_snapshot_ = false;
+  bool snapshot_allowed_ = false;
   bool ending_ = false;
   TimePoint drain_until_{};
   TimePoint kill_at_ = TimePoint::max();

@@ -12,6 +12,7 @@ constexpr std::pair<SinkCommand, std::string_view> kNames[] = {
     {SinkCommand::kSuspend, "suspend"}, {SinkCommand::kResume, "resume"},
     {SinkCommand::kRepair, "repair"},   {SinkCommand::kTakeOver, "take-over"},
     {SinkCommand::kRestart, "restart"}, {SinkCommand::kReset, "reset"},
+    {SinkCommand::kSnapshot, "snapshot"},
     {SinkCommand::kRemove, "remove"},
 };
 
@@ -127,6 +128,8 @@ Status CheckCommand(SinkCommand command, const CommandedSink& sink) {
       return CheckRestart(sink);
     case SinkCommand::kReset:
       return CheckReset(sink);
+    case SinkCommand::kSnapshot:
+      return CheckWanted(sink);
   }
   return Status::Ok();
 }

@@ -19,6 +19,7 @@ enum class SinkCommand {
   kTakeOver,  // as kRepair, with an epoch above the one that the sink has seen
   kRestart,   // a new instance, in order
   kReset,     // the same, before which the sink is made empty
+  kSnapshot,  // a new instance, which replaces what the sink holds by a copy of the state
   kRemove,    // drain, stop, and forget it
 };
 

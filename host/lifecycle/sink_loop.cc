@@ -30,7 +30,24 @@ constexpr Duration kRecordRetry = std::chrono::seconds(1);
 // Heights of the journal that are looked through in one round for a change that a lazy sink wants.
 constexpr uint64_t kScanHeights = 256;
 
+std::string WithThousands(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
 int64_t ToWallNanos(TimePoint time, TimePoint now) { return WallNanos() + (time - now).count(); }
+
+// "copying the state at height 1234: 45,000 of about 120,000 rows"
+std::string DescribeCopy(const SnapshotProgress& copy) {
+  std::string text =
+      fmt::format("copying the state at height {}: {} ", copy.height, WithThousands(copy.rows));
+  // An estimate that is overtaken says nothing.
+  if (copy.rows_about > copy.rows) {
+    text += fmt::format("of about {} ", WithThousands(copy.rows_about));
+  }
+  return text + "rows";
+}
 
 bool IsAtLeastOnce(const StartResult& started) {
   return (started.capabilities & kCapabilityAtLeastOnce) != 0;
@@ -241,6 +258,10 @@ class SinkLoop::Impl {
   ProvisionTask task_;
   bool reset_wanted_ = false;
   Epoch refused_epoch_;  // as AttachQuestion's
+  Height acked_;                   // by instances of this process
+  bool snapshot_ = false;          // a copy of the state is wanted, or under way
+  uint64_t snapshot_command_ = 0;  // the last command that asked for one
+  uint64_t begun_commands_ = 0;    // given before the newest instance was begun
 };
 
 // --- from any thread ---------------------------------------------------------------------------
@@ -261,6 +282,7 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
     task_ = record->task;
     reset_wanted_ = record->reset;
     refused_epoch_ = record->refused_epoch;
+    snapshot_ = record->snapshot;
     written_ = record;
     // What begins afresh has no error to show.
     if (!state_.error.ok()) {
@@ -327,6 +349,14 @@ Status SinkLoop::Impl::Command(SinkCommand command, TimePoint deadline) {
       request_ = state_.state == LifecycleState::kRepairing || IsFault(state_.reason)
                      ? SinkRequest::kRepair
                      : SinkRequest::kRestart;
+      break;
+    case SinkCommand::kSnapshot:
+      snapshot_ = true;
+      snapshot_command_ = commands_ + 1;
+      request_ =
+          state_.state == LifecycleState::kRepairing || state_.state == LifecycleState::kSuspended
+              ? SinkRequest::kRepair
+              : SinkRequest::kRestart;
       break;
     case SinkCommand::kRemove:
       deleted_ = true;
@@ -419,6 +449,7 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
     std::lock_guard lock(mutex_);
     before = state_;
     command = commands_;
+    if (run_ && run_->asks_for_snapshot()) snapshot_ = true;
     // How a node ends is nothing that its sinks are to remember.
     keeps_record_ = !stopping_ && !forgotten_;
     if (observed.failure) {
@@ -435,6 +466,8 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
       take_over_ = false;
       refused_epoch_ = Epoch();
       request_ = SinkRequest::kNone;  // there is nothing to repair
+      // Whole, or there was no state to copy; unless another one has been asked for since.
+      if (snapshot_command_ <= begun_commands_) snapshot_ = false;
     }
     // What is asked of an instance that still ends is asked again once it has.
     if (request_ == SinkRequest::kRestart || observed.instance == InstancePhase::kNone) {
@@ -451,6 +484,7 @@ bool SinkLoop::Impl::TakeStep(TimePoint now, TimePoint* look_again_at) {
   const bool recorded = Record();
   Tell(before, now);
   TellAvailability();
+  if (recorded && keeps_record_ && run_ && written_->snapshot) run_->AllowSnapshot();
   // What was said to a node that ends is not on record.
   if (recorded && keeps_record_) Answer(command);
   if (recorded && keeps_record_ && news && run_) run_->OnRecord(*news);
@@ -548,6 +582,7 @@ SinkRecord SinkLoop::Impl::MakeRecordLocked() const {
   record.task = task_;
   record.reset = reset_wanted_;
   record.refused_epoch = refused_epoch_;
+  record.snapshot = snapshot_;
   if (run_) {
     const InstanceRun::Snapshot run = run_->snapshot(Now());
     record.epoch = std::max(record.epoch, run.epoch);
@@ -662,7 +697,7 @@ void SinkLoop::Impl::LetGo(TimePoint now) {
   past_retries_ += last.delivery.retries;
   past_stale_acks_ += last.delivery.refused;
   if (last.delivery.open) {
-    last_watermark_ = last.delivery.watermark;
+    last_watermark_ = acked_ = last.delivery.watermark;
     behind_since_.reset();
     if (last.delivery.lag_blocks > 0) {
       behind_since_ = now - std::chrono::duration_cast<Duration>(
@@ -713,6 +748,9 @@ void SinkLoop::Impl::Begin() {
   news_taken_ = 0;
   {
     std::lock_guard lock(mutex_);
+    // Begun for what is on record: whoever asks for more, asks again.
+    run->WantSnapshot(snapshot_ && written_ && written_->snapshot, acked_);
+    begun_commands_ = commands_;
     run_ = run;
     ++run_count_;
   }
@@ -753,8 +791,10 @@ void SinkLoop::Impl::Tell(const SinkState& before, TimePoint now) {
 }
 
 void SinkLoop::Impl::TellAvailability() {
+  // One that is filled anew joins anew.
+  const bool joins = !attached_once_ || snapshot_;
   std::pair<SinkAvailability, std::string> now{
-      attached_once_ ? SinkAvailability::kAvailable : SinkAvailability::kJoining, ""};
+      joins ? SinkAvailability::kJoining : SinkAvailability::kAvailable, ""};
   switch (state_.state) {
     case LifecycleState::kInitializing:
       now.second = state_.until_used    ? "begins with its first change"
@@ -763,6 +803,9 @@ void SinkLoop::Impl::TellAvailability() {
       if (run_) {
         const InstanceRun::Snapshot run = run_->snapshot(Now());
         if (run.ahead) now = {SinkAvailability::kGone, "ahead: " + DescribeAhead(run)};
+        if (run.copying) {
+          now.second = fmt::format("copying the state at height {}", run.copying->height);
+        }
       }
       break;
     case LifecycleState::kRunning:
@@ -879,6 +922,11 @@ SinkStatus SinkLoop::Impl::status() const {
   }
   if (state.state == LifecycleState::kInitializing && !snapshot.provisioning.empty()) {
     status.reason = snapshot.provisioning;
+  }
+  if (snapshot.copying && state.state == LifecycleState::kInitializing) {
+    status.mode = "snapshot";
+    status.snapshot = snapshot.copying;
+    status.reason = DescribeCopy(*snapshot.copying);
   }
   if (snapshot.ahead && state.state == LifecycleState::kInitializing) {
     status.mode = "ahead";

@@ -72,6 +72,7 @@ class SinkRecordStore {
 // What the loop borrows from the node; all of it outlives the loop.
 struct SinkEnvironment {
   JournalSource* journal = nullptr;
+  StateSource* state = nullptr;
   SinkObserver* observer = nullptr;
   SinkRecordStore* records = nullptr;
   // A new epoch for a new instance, not below the argument, durable on return.

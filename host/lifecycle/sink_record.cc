@@ -55,6 +55,7 @@ SinkRecord Read(const Json& json) {
   }
   record.reset = json.value("reset", false);
   record.refused_epoch = Epoch(json.value("refused_epoch", uint64_t{0}));
+  record.snapshot = json.value("snapshot", false);
   return record;
 }
 
@@ -99,6 +100,7 @@ std::string EncodeSinkRecord(const SinkRecord& record) {
   }
   if (record.reset) json["reset"] = true;
   if (record.refused_epoch > Epoch()) json["refused_epoch"] = record.refused_epoch.value();
+  if (record.snapshot) json["snapshot"] = true;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -57,6 +57,8 @@ struct SinkRecord {
   bool reset = false;  // the sink is to be made empty before it is started again
   // An instance was refused with this epoch, for the sink had seen a newer one. 0: none was.
   Epoch refused_epoch;
+  // A copy of the state is wanted or under way: whatever the sink says, one begins anew.
+  bool snapshot = false;
 
   friend bool operator==(const SinkRecord&, const SinkRecord&) = default;
 };

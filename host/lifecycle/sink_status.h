@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/types.h"
+#include "delivery/snapshot_copy.h"
 #include "model/change_set.h"
 #include "plugin/plugin_metrics.h"
 
@@ -19,7 +20,7 @@ struct SinkStatus {
   std::string name, plugin, plugin_version;
   std::string lifecycle;  // initializing, running, repairing, suspended, …
   std::string reason;     // why, where that is not plain
-  std::string mode;       // joining, catching_up, live, ahead, lost, partial, or empty
+  std::string mode;       // joining, snapshot, catching_up, live, ahead, lost, partial, or empty
   bool counted = true;
   std::string level;                  // what start returned, or empty
   std::optional<bool> at_least_once;  // what start said last; nothing before
@@ -41,6 +42,7 @@ struct SinkStatus {
   ChangeFilter filter;
   std::string settings_json;  // masked
   std::vector<PluginMetrics::Value> metrics;
+  std::optional<SnapshotProgress> snapshot;  // a copy of the state is under way
 };
 
 }  // namespace sluice

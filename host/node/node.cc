@@ -75,7 +75,9 @@ Status Node::Open() {
   }
 
   journal_ = std::make_unique<DatabaseJournal>(database_.get(), config.node.stream_id);
+  state_ = std::make_unique<DatabaseState>(database_.get());
   SinkSet::Options sinks;
+  sinks.state = state_.get();
   sinks.home = options_.home;
   sinks.stream_id = config.node.stream_id;
   sinks.restore = config.lifecycle.restore;
@@ -235,8 +237,10 @@ Status Node::WaitForSinks(Duration patience, TimePoint deadline) {
     for (size_t i = 0; i < tracked.size(); ++i) {
       const AckTracker::Sink& sink = tracked[i];
       watermarks.push_back(sink.pin());
+      watermarks.emplace_back(sink.copied_rows);
       // Who is suspended is named below. A sink that is ahead comes back by itself.
-      if ((sink.known && sink.pin() >= target) || sinks_->IsSuspended(i)) continue;
+      const bool level = sink.known && !sink.copying && sink.pin() >= target;
+      if (level || sinks_->IsSuspended(i)) continue;
       behind += fmt::format("{}sink {} is at {}{}", behind.empty() ? "" : "; ", sink.name,
                             sink.pin(), sink.reason.empty() ? "" : " (" + sink.reason + ")");
     }
@@ -320,6 +324,8 @@ Status Node::Stop() {
     sinks_->RequestStop(drain_timeout);
     hung = fmt::format("{}", fmt::join(sinks_->Join(deadline), ", "));
   }
+  // A thread that hangs in a plugin keeps nothing open.
+  if (state_) state_->CloseForGood();
   if (database_ && tracker_) {
     // Where the sinks stood in the end, for whoever looks at the stopped home.
     WriteGroup group;
@@ -342,8 +348,9 @@ Status Node::Stop() {
 
 Status Node::CheckPolicyAllows(SinkCommand command, const SinkName& sink) const {
   const bool removes = command == SinkCommand::kRemove;
-  const bool stops = command == SinkCommand::kSuspend || command == SinkCommand::kReset;
-  if (!removes && !stops) return Status::Ok();
+  const bool leaves = command == SinkCommand::kSuspend || command == SinkCommand::kReset ||
+                      command == SinkCommand::kSnapshot;
+  if (!removes && !leaves) return Status::Ok();
   const std::vector<AckTracker::Sink> sinks = tracker_->Snapshot();
   const auto found = std::find_if(sinks.begin(), sinks.end(),
                                   [&](const AckTracker::Sink& one) { return one.name == sink; });
@@ -366,8 +373,9 @@ Status Node::CheckPolicyAllows(SinkCommand command, const SinkName& sink) const 
   }
   return Status(StatusCode::kInvalid,
                 fmt::format("sink {}: policy \"{}\" cannot hold without it, and the node would "
-                            "halt: change the policy, or on_failure, and reload first",
-                            sink, policy_.text));
+                            "halt{}: change the policy, or on_failure, and reload first",
+                            sink, policy_.text,
+                            command == SinkCommand::kSnapshot ? " while it is filled" : ""));
 }
 
 Status Node::CommandSink(const SinkName& sink, SinkCommand command) {
@@ -377,6 +385,14 @@ Status Node::CommandSink(const SinkName& sink, SinkCommand command) {
                   fmt::format("sink {}: the node is starting or stopping: try again", sink));
   }
   SLUICE_RETURN_IF_ERROR(CheckPolicyAllows(command, sink));
+  if (command == SinkCommand::kSnapshot) {
+    SLUICE_RETURN_IF_ERROR(sinks_->CheckTakesSnapshots(sink));
+    if (database_->committed().height == Height()) {
+      return Status(
+          StatusCode::kInvalid,
+          fmt::format("sink {}: nothing is committed, so there is no state to copy", sink));
+    }
+  }
   return sinks_->Command(sink, command);
 }
 

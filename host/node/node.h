@@ -32,6 +32,7 @@
 #include "node/node_setup.h"
 #include "node/node_status.h"
 #include "node/sink_set.h"
+#include "node/state_port.h"
 #include "store/database.h"
 #include "store/executor.h"
 
@@ -145,6 +146,7 @@ class Node {
   std::unique_ptr<PluginLoader> loader_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<DatabaseJournal> journal_;
+  std::unique_ptr<DatabaseState> state_;
   std::unique_ptr<AckTracker> tracker_;
   std::unique_ptr<Executor> executor_;
   Policy policy_;  // guarded by reload_mutex_ once sinks have started: in force

@@ -54,6 +54,24 @@ SinkSettings MakeSinkSettings(const Config& config, const SinkConfig& sink) {
   return settings;
 }
 
+// Who says "snapshot" needs a plugin that takes one.
+void CheckTakesSnapshots(const SinkConfig& sink, PluginLibrary* library,
+                         std::vector<Problem>* problems) {
+  const bool starts = sink.start == SinkStart::kSnapshot;
+  if (!starts && sink.on_gap != OnGap::kSnapshot) return;
+  const Result<bool> takes = library->TakesSnapshots();
+  if (takes && *takes) return;
+  const PluginIdentity& identity = library->identity();
+  problems->push_back(MakeProblem(
+      sink.plugin_at, fmt::format("sinks.{}.{}", sink.name, starts ? "start" : "on_gap"),
+      takes
+          ? fmt::format("\"snapshot\", and plugin {} takes no copy of the state (no "
+                        "sluice.snapshot/1); use {}",
+                        identity.id, starts ? "\"resume\" or \"latest\"" : "\"refuse\" or \"skip\"")
+          : fmt::format("\"snapshot\", and plugin {} cannot say whether it takes one: {}",
+                        identity.id, takes.error().message())));
+}
+
 // The library's own word on what the sink is configured with. `needed`: the policy names it.
 void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, bool needed,
                          PreparedSink* prepared, std::vector<Problem>* problems) {
@@ -69,6 +87,7 @@ void CheckAgainstLibrary(const SinkConfig& sink, const Config& config, bool need
   problems->insert(problems->end(), check.problems.begin(), check.problems.end());
   prepared->settings.settings_json = std::move(check.completed);
   prepared->settings.masked_settings_json = std::move(check.masked);
+  CheckTakesSnapshots(sink, prepared->library.get(), problems);
   if (sink.ack && identity.highest_level < config.commit.level) {
     problems->push_back(MakeProblem(
         sink.plugin_at, fmt::format("sinks.{}.plugin", sink.name),

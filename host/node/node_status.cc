@@ -37,6 +37,15 @@ Json FilterToJson(const ChangeFilter& filter) {
   return {{"stores", stores}, {"key_prefixes", prefixes}};
 }
 
+Json SnapshotToJson(const std::optional<SnapshotProgress>& copy) {
+  if (!copy) return nullptr;
+  return {{"height", copy->height.value()},
+          {"rows", copy->rows},
+          {"rows_about", copy->rows_about},
+          {"bytes", copy->bytes},
+          {"started", FormatTime(copy->started_unix_nanos)}};
+}
+
 Json SinkToJson(const SinkStatus& sink) {
   Json error = nullptr;
   if (sink.last_error.time_unix_nanos != 0) {
@@ -51,6 +60,7 @@ Json SinkToJson(const SinkStatus& sink) {
   out["lifecycle"] = sink.lifecycle;
   out["reason"] = sink.reason;
   out["mode"] = sink.mode;
+  out["snapshot"] = SnapshotToJson(sink.snapshot);
   out["counted"] = sink.counted;
   out["level"] = sink.level;
   out["at_least_once"] = sink.at_least_once ? Json(*sink.at_least_once) : Json(nullptr);

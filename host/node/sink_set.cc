@@ -136,6 +136,7 @@ std::shared_ptr<SinkSet::Entry> SinkSet::MakeEntry(PreparedSink prepared,
   if (prepared.library) {
     SinkEnvironment environment;
     environment.journal = journal_;
+    environment.state = options_.state;
     environment.observer = this;
     environment.records = this;
     environment.raise_epoch = [this](Epoch at_least) {
@@ -219,6 +220,22 @@ Status SinkSet::Command(const SinkName& sink, SinkCommand command) {
   const bool tries_again = command != SinkCommand::kSuspend && command != SinkCommand::kRemove;
   if (tries_again) tracker_->ClearLost(sink);
   return entry->loop->Command(command, Now() + kCommandPatience);
+}
+
+Status SinkSet::CheckTakesSnapshots(const SinkName& sink) const {
+  std::shared_ptr<PluginLibrary> library;
+  {
+    std::shared_lock lock(mutex_);
+    const size_t place = PlaceLocked(sink);
+    if (place < entries_.size()) library = entries_[place]->prepared.library;
+  }
+  if (library == nullptr) return Status::Ok();
+  SLUICE_ASSIGN_OR_RETURN(const bool takes, library->TakesSnapshots());
+  if (takes) return Status::Ok();
+  return Status(StatusCode::kInvalid,
+                fmt::format("sink {}: plugin {} takes no copy of the state (no sluice.snapshot/1): "
+                            "empty what it holds, or configure a new sink of it",
+                            sink, library->identity().id));
 }
 
 Status SinkSet::CommandWithoutLoop(const Entry& entry, SinkCommand command) {
@@ -469,6 +486,10 @@ void SinkSet::OnPartial(const SinkName& sink, Height after) { tracker_->SetParti
 void SinkSet::OnAvailability(const SinkName& sink, SinkAvailability availability,
                              const std::string& reason) {
   tracker_->SetAvailability(sink, availability, reason);
+}
+
+void SinkSet::OnSnapshot(const SinkName& sink, std::optional<Height> height, uint64_t rows) {
+  tracker_->SetCopying(sink, height, rows);
 }
 
 Status SinkSet::PutSinkRecord(const SinkName& sink, const std::string& bytes) {

@@ -42,6 +42,7 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
     std::string stream_id;
     Restore restore = Restore::kLenient;
     RecoverOnStart recover_on_start = RecoverOnStart::kNow;
+    StateSource* state = nullptr;  // outlives the set
     // Something could not be written: the store's fault, no sink's.
     std::function<void(const Status&)> on_store_failure;
     // Pipeline::ForgetWatermark.
@@ -85,6 +86,8 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   std::vector<std::string> Apply(std::vector<PreparedSink> prepared, const Policy& policy);
 
   std::vector<SinkStatus> Statuses() const;
+  // kInvalid where the sink's plugin takes no copy of the state; OK for a sink that is not known.
+  Status CheckTakesSnapshots(const SinkName& sink) const;
   // Nothing comes of it without a command.
   bool IsSuspended(size_t sink) const;
   // By name, of those that have a loop.
@@ -111,6 +114,7 @@ class SinkSet final : public DeliveryPort, private SinkObserver, private SinkRec
   void OnPartial(const SinkName& sink, Height after) override;
   void OnAvailability(const SinkName& sink, SinkAvailability availability,
                       const std::string& reason) override;
+  void OnSnapshot(const SinkName& sink, std::optional<Height> height, uint64_t rows) override;
   // SinkRecordStore
   Status PutSinkRecord(const SinkName& sink, const std::string& bytes) override;
   Status ForgetWatermark(const SinkName& sink) override;

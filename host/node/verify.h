@@ -58,8 +58,11 @@ struct VerifyReport {
   // False where the sink does not hold everything: it is filtered, or its beginning is gone. Then
   // only what it can know is compared.
   bool complete = true;
-  Height from;  // the first height that was read
-  // Whether every digest up to `height` was computed again from what the sink holds.
+  Height from;  // the first height that was read; of a sink that began with a snapshot its height
+  // The sink's rows as of `from` came first, and the heights behind it.
+  bool from_snapshot = false;
+  // Whether every digest up to `height` was computed again from what the sink holds: from genesis,
+  // or, with from_snapshot, from the node's own digest at that height.
   bool digest_checked = false;
   std::vector<StoreComparison> stores;
   std::vector<Difference> examples;  // the first ones
@@ -74,6 +77,8 @@ struct VerifyOptions {
   // The node's journaled height as it is when this is called: a sink above the snapshot may be just
   // further along with a node that runs.
   std::function<Result<Height>()> journaled;
+  // The node's digest at a height, where the journal still has it; may be empty.
+  std::function<std::optional<Digest>(Height)> digest_at;
 };
 
 // Opens the sink's content anew, to read it from its beginning.

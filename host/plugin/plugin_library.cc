@@ -16,6 +16,7 @@
 #include "plugin/provision_plan.h"
 #include "plugin/raw_instance.h"
 #include "plugin/readback_cursor.h"
+#include "plugin/silent_listener.h"
 
 namespace sluice {
 namespace {
@@ -94,6 +95,15 @@ class LoadedLibrary final : public PluginLibrary {
 
   Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& args) override {
     return OpenReadbackCursor(loaded_.table, loaded_.identity, args);
+  }
+
+  Result<bool> TakesSnapshots() override {
+    SilentListener listener("config");
+    SLUICE_ASSIGN_OR_RETURN(std::unique_ptr<SinkInstance> instance,
+                            CreateInstance({SinkName("none"), 0}, &listener));
+    const bool takes = instance->can_take_snapshot();
+    instance->Destroy();
+    return takes;
   }
 
   Result<std::string> PlanProvision(const StartArgs& args, Duration patience) override {

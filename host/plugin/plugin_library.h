@@ -58,6 +58,9 @@ class PluginLibrary {
   // sluice.readback/1.
   virtual Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& args) = 0;
 
+  // Whether its instances take copies of the state (sluice.snapshot/1).
+  virtual Result<bool> TakesSnapshots() { return false; }
+
   // What an administrator of the external system has to run there; see provision_plan.h.
   virtual Result<std::string> PlanProvision(const StartArgs& args, Duration patience) = 0;
 };

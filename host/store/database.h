@@ -104,6 +104,9 @@ class Database {
   virtual Status Write(const WriteGroup& group) = 0;
   // Closes and opens again, and finds out where it stands. Waits for readers.
   virtual Status Reopen() = 0;
+  // Called by Reopen, on its thread, before it waits for readers and when it is done: so that those
+  // who read for long let go. Set before anybody writes, and when nobody does any more.
+  virtual void SetReopenHooks(std::function<void()> /*before*/, std::function<void()> /*after*/) {}
   // fsyncs what earlier unsynced writes left to the next one.
   virtual Status SyncNow() = 0;
 

@@ -74,6 +74,8 @@ Status RocksDatabase::OpenAndFindStanding() {
 // tries again.
 Status RocksDatabase::Reopen() {
   Failpoint("store.reopen.before");
+  std::lock_guard hooks(hooks_mutex_);
+  if (before_reopen_) before_reopen_();
   handle_->Close();
   Status status = OpenAndFindStanding();
   if (!status.ok()) {
@@ -84,8 +86,15 @@ Status RocksDatabase::Reopen() {
     const bool same_stores = readable && (*readable)->store_names == stores_;
     handle_->Replace(same_stores ? std::move(readable) : Error(status));
   }
+  if (after_reopen_) after_reopen_();
   Failpoint("store.reopen.after");
   return status;
+}
+
+void RocksDatabase::SetReopenHooks(std::function<void()> before, std::function<void()> after) {
+  std::lock_guard lock(hooks_mutex_);
+  before_reopen_ = std::move(before);
+  after_reopen_ = std::move(after);
 }
 
 Status RocksDatabase::SyncNow() {

@@ -38,6 +38,7 @@ class RocksDatabase : public Database {
 
   Status Write(const WriteGroup& group) override;
   Status Reopen() override;
+  void SetReopenHooks(std::function<void()> before, std::function<void()> after) override;
   Status SyncNow() override;
 
   Result<JournalRecord> ReadJournal(Height height) const override;
@@ -121,6 +122,9 @@ class RocksDatabase : public Database {
   // and RocksDB makes the synced small records of other threads visible only once they are synced.
   // Those threads may not take what is visible after: an unsynced Write may be among it.
   std::atomic<uint64_t> durable_sequence_{0};
+
+  std::mutex hooks_mutex_;                              // held while a hook runs
+  std::function<void()> before_reopen_, after_reopen_;  // guarded by hooks_mutex_
 
   // Touched by the writing thread only.
   rocksdb::WriteBatch batch_;  // its buffer is kept from write to write

@@ -152,6 +152,19 @@ class RocksSnapshot : public StateSnapshot {
                                        held_, held_->get());
   }
 
+  uint64_t RowsAbout(std::string_view store) const override {
+    if (!status_.ok()) return 0;
+    const RocksHandle::Use& use = held_->use();
+    const auto found = std::find(use->store_names.begin(), use->store_names.end(), store);
+    if (found == use->store_names.end()) return 0;
+    const auto index = static_cast<size_t>(found - use->store_names.begin());
+    uint64_t rows = 0;
+    return use->db->GetIntProperty(use->stores[index], rocksdb::DB::Properties::kEstimateNumKeys,
+                                   &rows)
+               ? rows
+               : 0;
+  }
+
  private:
   // The height of the snapshot is what the snapshot itself says, for a commit may come between.
   Status ReadCommitted(std::string_view path) {

@@ -54,6 +54,8 @@ class StateSnapshot {
   virtual Height height() const = 0;
   virtual Digest digest() const = 0;
   virtual Result<std::shared_ptr<const StoreView>> Store(std::string_view store) const = 0;
+  // How many rows the store has, roughly; 0: not known.
+  virtual uint64_t RowsAbout(std::string_view /*store*/) const { return 0; }
 };
 
 }  // namespace sluice

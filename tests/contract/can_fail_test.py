@@ -31,6 +31,10 @@ FLAWS = {
     "cuts_keys_at_nul": ["content.binary_keys"],
     "acks_before_it_stores": ["restart.after_ack", "resume.where_it_stands"],
     "stores_the_position_first": ["restart.in_deliver"],
+    "keeps_what_it_held": ["snapshot.replaces_what_was_held"],
+    "mixes_two_snapshots": ["snapshot.interrupted_after_a_part"],
+    "stands_there_too_soon": ["snapshot.interrupted_after_begin"],
+    "raises_no_epoch_for_a_snapshot": ["snapshot.older_epoch"],
 }
 
 # The same of the sink that takes heights side by side.
@@ -76,8 +80,9 @@ REASONS = {
 
 class SuiteCanFail(ContractCase):
     def test_a_sink_without_a_flaw_keeps_the_contract(self):
-        outcome = run(TEST_PLUGINS / "flawed.so", {}, *PATIENCE)
-        self.assert_kept(outcome, ["acks.of_parts", "settings.missing_required_is_invalid"])
+        outcome = run(TEST_PLUGINS / "flawed.so", {"path": "{sink}.json"}, *PATIENCE)
+        self.assert_kept(outcome, ["acks.of_parts", "settings.missing_required_is_invalid"],
+                         snapshots=True)
 
     def test_each_flaw_is_found(self):
         for flaw, expected in FLAWS.items():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the node at each boundary of each transition that an operator asks of a sink.
 
-A counting run says which places of the lifecycle (host/base/failpoint.h, lifecycle.*) are passed from
-the command on; each becomes a case: SIGKILL there, a start, and then: no state that sticks, what the
+A counting run says which places of the lifecycle (host/base/failpoint.h, lifecycle.*, and those of a copy
+of the state, delivery.snapshot.*) are passed from the command on; each becomes a case: SIGKILL there, a start, and then: no state that sticks, what the
 command was answered with holds, no height is lost or doubled, and nothing is left over of what was
 removed.
 """
@@ -108,6 +108,10 @@ def remove(home):
     return home.run("sink", "remove", "copy")
 
 
+def snapshot(home):
+    return home.run("sink", "snapshot", "copy")
+
+
 def add(home):
     home.write_config(config(("audit", "copy", "third")))
     return home.run("config", "reload")
@@ -118,6 +122,7 @@ CASES = {
     "suspend": (suspend, False, {SUSPENDED}, {SUSPENDED, RUNNING}),
     "resume": (resume, True, {RUNNING}, {SUSPENDED, RUNNING}),
     "restart": (restart, False, {RUNNING}, {RUNNING}),
+    "snapshot": (snapshot, False, {RUNNING}, {RUNNING}),
     # Removed and still in the file, it is new again with the next start.
     "remove": (remove, False, {RUNNING}, {RUNNING}),
     "reload": (add, False, {RUNNING}, {RUNNING}),
@@ -151,7 +156,7 @@ class LifecycleKills(crash.CrashTest):
         for at, line in enumerate(pathlib.Path(log).read_text(encoding="ascii").splitlines()):
             name = line.split()[0]
             numbers[name] += 1
-            if at >= before and name.startswith("lifecycle."):
+            if at >= before and name.startswith(("lifecycle.", "delivery.snapshot.")):
                 found.append((name, numbers[name]))
         return found
 
@@ -186,9 +191,16 @@ class LifecycleKills(crash.CrashTest):
             expect(verified.code == 0 and verified.json()["equal"], f"verify {sink}", verified)
         home.end(node)
         for sink in names:
-            heights = [entry["height"] for entry in map(json.loads, home.dump(sink).splitlines())
+            closing = [entry for entry in map(json.loads, home.dump(sink).splitlines())
                        if "digest" in entry]
-            expect(heights == list(range(1, home.blocks + 1)), f"{sink} holds {heights}")
+            copied = [entry["height"] for entry in closing if entry.get("snapshot") == "end"]
+            expect(len(copied) < 2, f"{sink} holds {len(copied)} snapshots")
+            heights = [entry["height"] for entry in closing if "snapshot" not in entry]
+            expect(heights == list(range(1 + sum(copied), home.blocks + 1)),
+                   f"{sink} holds {heights} behind {copied}")
+            files = [p.name for p in (home.folder / "data" / sink).iterdir()
+                     if p.suffix in (".building", ".done")]
+            expect(not files, f"{sink} has left {files}")
             folders = sorted(p.name for p in (home.folder / "data").iterdir() if p.is_dir())
             expect(folders == sorted(["db", *names]), f"folders: {folders}")
 
@@ -216,6 +228,9 @@ class LifecycleKills(crash.CrashTest):
         for name in ("record", "forget", "drain", "destroy", "start", "attach", "resume"):
             for side in ("before", "after"):
                 self.assertIn(f"lifecycle.{name}.{side}", self.passed)
+        for name in ("begin", "part", "end"):
+            for side in ("before", "after"):
+                self.assertIn(f"delivery.snapshot.{name}.{side}", self.passed)
 
 
 if __name__ == "__main__":

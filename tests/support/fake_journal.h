@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -69,7 +71,16 @@ class FakeJournal final : public JournalSource {
     std::lock_guard lock(mutex_);
     return Height(all_.size());
   }
-  Height committed() const override { return journaled(); }
+  // What is journaled, where the test has not said less.
+  Height committed() const override {
+    const Height all = journaled();
+    std::lock_guard lock(mutex_);
+    return std::min(committed_, all);
+  }
+  void SetCommitted(Height height) {
+    std::lock_guard lock(mutex_);
+    committed_ = height;
+  }
   Result<Digest> DigestAt(Height height) const override {
     std::lock_guard lock(mutex_);
     if (height == Height()) return GenesisDigest(kTestStream);
@@ -108,6 +119,7 @@ class FakeJournal final : public JournalSource {
   std::vector<std::shared_ptr<const ChangeSet>> all_;  // all_[h - 1]
   Height first_{1};
   Height stored_;
+  Height committed_{std::numeric_limits<int64_t>::max()};
   mutable int failing_reads_ = 0;
   mutable uint64_t reads_ = 0;
 };

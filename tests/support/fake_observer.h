@@ -8,6 +8,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,22 @@ class FakeObserver final : public SinkObserver {
     changed_.notify_all();
   }
 
+  void OnSnapshot(const SinkName& /*sink*/, std::optional<Height> height, uint64_t rows) override {
+    std::lock_guard lock(mutex_);
+    copying_ = height;
+    if (rows > 0) copied_rows_ = rows;
+    changed_.notify_all();
+  }
+
+  // The height at which the journal is kept for a copy.
+  std::optional<Height> copying() const {
+    std::lock_guard lock(mutex_);
+    return copying_;
+  }
+  uint64_t copied_rows() const {
+    std::lock_guard lock(mutex_);
+    return copied_rows_;
+  }
   // The watermark at the instance's own level has reached `height`.
   bool WaitForWatermark(Height height) {
     std::unique_lock lock(mutex_);
@@ -93,6 +110,8 @@ class FakeObserver final : public SinkObserver {
   SinkAvailability availability_ = SinkAvailability::kJoining;
   std::string reason_;
   std::vector<SinkAvailability> availabilities_;
+  std::optional<Height> copying_;
+  uint64_t copied_rows_ = 0;
 };
 
 }  // namespace sluice

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,6 +70,34 @@ class FakeSystem {
     if (epoch < position_.epoch) return {StatusCode::kFenced, "a newer epoch has been here"};
     position_ = {false, stream_id, epoch, base.height, base.digest};
     return Status::Ok();
+  }
+  // A copy of the state, as one that empties the sink at its beginning takes it.
+  Status BeginSnapshot(Epoch epoch) {
+    std::lock_guard lock(mutex_);
+    if (epoch < position_.epoch) return {StatusCode::kFenced, "a newer epoch has been here"};
+    position_ = SinkPosition();
+    log_.clear();
+    rows_.clear();
+    ++snapshots_begun_;
+    changed_.notify_all();
+    return Status::Ok();
+  }
+  Status AddRows(std::span<const SnapshotRow> rows) {
+    std::lock_guard lock(mutex_);
+    for (const SnapshotRow& row : rows) {
+      const bool is_new =
+          rows_.try_emplace({std::string(row.store), std::string(row.key)}, row.value).second;
+      if (!is_new) return {StatusCode::kFatal, "a row twice"};
+    }
+    return Status::Ok();
+  }
+  std::map<std::pair<std::string, std::string>, std::string> rows() const {
+    std::lock_guard lock(mutex_);
+    return rows_;
+  }
+  int snapshots_begun() const {
+    std::lock_guard lock(mutex_);
+    return snapshots_begun_;
   }
   void SetPosition(SinkPosition position) {
     std::lock_guard lock(mutex_);
@@ -129,7 +158,9 @@ class FakeSystem {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   SinkPosition position_;
-  std::vector<Received> log_;  // what was taken, in order
+  std::vector<Received> log_;                                        // what was taken, in order
+  std::map<std::pair<std::string, std::string>, std::string> rows_;  // of the last snapshot
+  int snapshots_begun_ = 0;
   uint64_t gap_count_ = 0;
   uint64_t fenced_count_ = 0;
   bool parallel_ = false;
@@ -142,6 +173,7 @@ class FakeSystem {
 struct FakeSinkOptions {
   AckLevel level = AckLevel::kDurable;
   bool can_resume = true;
+  bool can_take_snapshot = true;
   // PENDING: acked by a thread of the sink, in ranges of up to `group` heights; 0: OK at once.
   size_t group = 0;
   // Takes heights side by side; what is PENDING is acked one by one, the last that came first.
@@ -167,6 +199,17 @@ class FakeSink : public SinkInstance {
   Result<SinkPosition> Resume() override { return system_->position(); }
   Status Attach(const Base& base, AttachReason /*reason*/, Epoch epoch) override {
     return system_->RaiseEpoch(base, epoch, stream_id_);
+  }
+  bool can_take_snapshot() const override { return options_.can_take_snapshot; }
+  Status BeginSnapshot(const SnapshotArgs& args) override {
+    snapshot_ = args;
+    return system_->BeginSnapshot(args.epoch);
+  }
+  Status TakeSnapshotPart(uint64_t /*part*/, std::span<const SnapshotRow> rows) override {
+    return system_->AddRows(rows);
+  }
+  Status EndSnapshot() override {
+    return system_->RaiseEpoch(snapshot_.base, snapshot_.epoch, stream_id_);
   }
   Status Deliver(const Delivery& delivery) override {
     if (options_.group == 0) return system_->Write(*delivery.change_set, delivery.epoch);
@@ -278,6 +321,7 @@ class FakeSink : public SinkInstance {
   InstanceListener* const listener_;
   Epoch epoch_;
   std::string stream_id_;
+  SnapshotArgs snapshot_;
   std::thread thread_;
 
   std::mutex mutex_;  // guards what follows
@@ -310,6 +354,11 @@ class Faults {
     kFailsOutside,
     kGroupNacked,
     kGroupAckLost,
+    kSnapshotBeginFails,
+    kSnapshotPartFails,
+    kSnapshotPartBlocks,
+    kSnapshotEndFails,
+    kSnapshotEndForgets,  // OK, and the sink does not stand there
     kDrainBlocks,
     kDestroyBlocks,
     kIgnoreCancel,
@@ -430,6 +479,22 @@ class FaultySink final : public FakeSink {
     if (Take(Kind::kAttachFails)) return {StatusCode::kFatal, "not attached"};
     return FakeSink::Attach(base, reason, epoch);
   }
+  Status BeginSnapshot(const SnapshotArgs& args) override {
+    if (Take(Kind::kSnapshotBeginFails)) return {StatusCode::kRetry, "not begun"};
+    return FakeSink::BeginSnapshot(args);
+  }
+  Status TakeSnapshotPart(uint64_t part, std::span<const SnapshotRow> rows) override {
+    if (Take(Kind::kSnapshotPartFails, Height(part))) return {StatusCode::kFatal, "not taken"};
+    if (Take(Kind::kSnapshotPartBlocks, Height(part)) && !world_->faults.Block(&cancelled_)) {
+      return {StatusCode::kCancelled, "a part was cancelled"};
+    }
+    return FakeSink::TakeSnapshotPart(part, rows);
+  }
+  Status EndSnapshot() override {
+    if (Take(Kind::kSnapshotEndFails)) return {StatusCode::kRetry, "not ended"};
+    if (Take(Kind::kSnapshotEndForgets)) return Status::Ok();
+    return FakeSink::EndSnapshot();
+  }
   Status Deliver(const Delivery& delivery) override {
     const Height height = delivery.change_set->height();
     if (Take(Kind::kDeliverRetries, height)) return {StatusCode::kRetry, "try later"};
@@ -520,6 +585,7 @@ class FakePluginLibrary final : public PluginLibrary {
     }
     return std::make_unique<FaultySink>(world_, listener);
   }
+  Result<bool> TakesSnapshots() override { return world_->options.can_take_snapshot; }
   Result<std::unique_ptr<Readback>> OpenReadback(const ReadbackArgs& /*args*/) override {
     return Error(StatusCode::kUnsupported, "no readback");
   }

@@ -84,18 +84,48 @@ class Flawed {
   }
 
   Status Attach(const AttachArgs& args) {
-    if (args.reason != SLUICE_ATTACH_RESUMED) {
+    const bool holds_base =
+        args.reason == SLUICE_ATTACH_RESUMED || args.reason == SLUICE_ATTACH_AFTER_SNAPSHOT;
+    if (!holds_base) {
       document_ = json::object();
       document_["heights"] = json::array();
     }
-    document_["truncated"] = document_.value("truncated", false) ||
-                             (args.reason != SLUICE_ATTACH_RESUMED && args.height != 0);
+    document_["truncated"] =
+        document_.value("truncated", false) || (!holds_base && args.height != 0);
     document_["stream"] = stream_id_;
     document_["epoch"] = epoch_;
     document_["height"] = args.height;
     document_["digest"] = ToHex(View(args.digest));
     document_["base"] = args.height;
     group_ = 0;
+    return Store();
+  }
+
+  Status BeginSnapshot(const SnapshotArgs& args) {
+    snapshot_ = args;
+    const bool unfinished = document_.value("height", uint64_t{0}) == 0;
+    const bool keeps = Has("keeps_what_it_held") || (Has("mixes_two_snapshots") && unfinished);
+    const uint64_t epoch = document_.value("epoch", uint64_t{0});
+    if (!keeps) document_ = json::object();
+    if (!document_.contains("heights")) document_["heights"] = json::array();
+    if (!document_.contains("rows")) document_["rows"] = json::array();
+    document_["stream"] = stream_id_;
+    document_["epoch"] = Has("raises_no_epoch_for_a_snapshot") ? epoch : epoch_;
+    document_["height"] = 0;
+    if (Has("stands_there_too_soon")) SetSnapshotPosition();
+    return Store();
+  }
+
+  Status TakeSnapshotPart(const SnapshotPart& part) {
+    for (uint64_t i = 0; i < part.size(); ++i) {
+      document_["rows"].push_back({std::string(View(part.row(i).store)),
+                                   ToHex(View(part.row(i).key)), ToHex(View(part.row(i).value))});
+    }
+    return Store();
+  }
+
+  Status EndSnapshot() {
+    SetSnapshotPosition();
     return Store();
   }
 
@@ -136,18 +166,26 @@ class Flawed {
                       std::unique_ptr<ReadbackCursor>* cursor) {
     json document = ReadDocument(PathOf(args.home(), args.settings()));
     info->content = SLUICE_READBACK_CHANGES;
-    info->first_height = 1;
+    info->first_height = document.value("snapshot", uint64_t{1});
     if (document.value("filtered", false)) info->flags |= SLUICE_READBACK_FILTERED;
     if (document.value("truncated", false)) info->flags |= SLUICE_READBACK_TRUNCATED;
     Position position(&info->position);
     SetPosition(document, &position);
     json heights = document.value("heights", json::array());
-    *cursor = std::make_unique<sluice::contract::HeightCursor>(std::move(heights));
+    json rows = document.value("rows", json::array());
+    *cursor = std::make_unique<sluice::contract::HeightCursor>(std::move(heights), std::move(rows),
+                                                               info->first_height);
     return Status::Ok();
   }
 
  private:
   bool Has(std::string_view flaw) const { return flaw_ == flaw; }
+
+  void SetSnapshotPosition() {
+    document_["height"] = document_["base"] = document_["snapshot"] = snapshot_.height;
+    document_["digest"] = ToHex(View(snapshot_.digest));
+    if ((snapshot_.flags & SLUICE_BATCH_FILTERED) != 0) document_["filtered"] = true;
+  }
 
   void Add(const Batch& batch) {
     json height = sluice::contract::HeightToJson(batch);
@@ -203,6 +241,7 @@ class Flawed {
   std::string stream_id_;
   uint64_t epoch_ = 0;
   uint64_t attempt_ = 0;
+  SnapshotArgs snapshot_{};
   int lock_ = -1;
   json document_ = json::object();
   size_t group_ = 0;  // heights in document_ that are not in the file

@@ -31,13 +31,27 @@ inline nlohmann::json HeightToJson(const sdk::Batch& batch) {
   return height;
 }
 
-// Gives the heights of an array, one a call.
+// Gives the rows of a snapshot, [store, key, value], and then the heights of an array, one a call.
 class HeightCursor final : public sdk::ReadbackCursor {
  public:
-  explicit HeightCursor(nlohmann::json heights) : heights_(std::move(heights)) {}
+  explicit HeightCursor(nlohmann::json heights, nlohmann::json rows = nlohmann::json::array(),
+                        uint64_t rows_height = 0)
+      : heights_(std::move(heights)), rows_(std::move(rows)), rows_height_(rows_height) {}
 
   sdk::Status Next(sdk::ReadbackItem* item) override {
     item->kind = SLUICE_READBACK_END;
+    if (next_row_ < rows_.size()) {
+      const nlohmann::json& row = rows_[next_row_++];
+      bytes_ = {{row[0], sdk::FromHex(row[1].get<std::string>()).value(),
+                 sdk::FromHex(row[2].get<std::string>()).value()}};
+      item->kind = SLUICE_READBACK_ROW;
+      item->flags = SLUICE_READBACK_NO_DIGEST;
+      item->height = rows_height_;
+      item->store = sdk::Text(bytes_[0].store);
+      item->key = sdk::Bytes(bytes_[0].key);
+      item->value = sdk::Bytes(bytes_[0].value);
+      return sdk::Status::Ok();
+    }
     if (at_ == heights_.size()) return sdk::Status::Ok();
     const nlohmann::json& height = heights_[at_++];
     bytes_.clear();
@@ -73,6 +87,9 @@ class HeightCursor final : public sdk::ReadbackCursor {
   };
   nlohmann::json heights_;
   size_t at_ = 0;
+  nlohmann::json rows_;
+  uint64_t rows_height_ = 0;
+  size_t next_row_ = 0;
   std::vector<ChangeBytes> bytes_;
   std::vector<sluice_change> changes_;
 };

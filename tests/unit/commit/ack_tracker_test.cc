@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace sluice {
 namespace {
 
@@ -116,6 +118,43 @@ TEST(AckTracker, AnInstanceThatIsToComeMayDoWhatTheOneBeforeCouldNot) {
   EXPECT_TRUE(tracker.Snapshot()[0].expected);
   tracker.SetAvailability(SinkName("a"), SinkAvailability::kAvailable, "");
   EXPECT_FALSE(tracker.Snapshot()[0].expected);
+}
+
+TEST(AckTracker, ASinkThatCopiesTheStateHoldsTheJournalThereAndStoresNothing) {
+  const SinkName a("a");
+  AckTracker tracker({a, SinkName("b")});
+  tracker.SetWatermark(a, AckLevel::kDurable, Height(9), AckLevel::kDurable);
+  tracker.SetWatermark(SinkName("b"), AckLevel::kDurable, Height(20), AckLevel::kDurable);
+  EXPECT_EQ(tracker.TakeWatermarksToStore().size(), 2U);
+  tracker.SetAvailability(a, SinkAvailability::kAvailable, "");
+  tracker.SetCopying(a, Height(15), 0);
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(15));
+  EXPECT_EQ(tracker.Snapshot()[0].availability, SinkAvailability::kJoining);
+  EXPECT_EQ(tracker.Snapshot()[0].reason, "copying the state at height 15");
+  EXPECT_TRUE(tracker.TakeWatermarksToStore().empty());
+  tracker.SetCopying(a, Height(15), 4096);
+  EXPECT_EQ(tracker.Snapshot()[0].copied_rows, 4096U);
+  // Attached behind it.
+  tracker.SetWatermark(a, AckLevel::kDurable, Height(15), AckLevel::kDurable);
+  tracker.SetCopying(a, std::nullopt, 0);
+  EXPECT_EQ(tracker.LowestPin(Height(1)), Height(15));
+  EXPECT_EQ(tracker.TakeWatermarksToStore().size(), 1U);
+}
+
+TEST(AckTracker, ACopyFindsALostSinkItsWayBackAndIsItselfGivenUp) {
+  const SinkName a("a");
+  AckTracker tracker({a});
+  tracker.SetWatermark(a, AckLevel::kDurable, Height(9), AckLevel::kDurable);
+  tracker.SetLost(a);
+  tracker.SetCopying(a, Height(30), 0);
+  EXPECT_FALSE(tracker.IsLost(a));
+  EXPECT_EQ(tracker.LowestPin(Height(20)), Height(30));
+  tracker.SetLost(a);
+  EXPECT_EQ(tracker.LowestPin(Height(20)), Height(std::numeric_limits<int64_t>::max()));
+  // Rows that were under way do not bring it back.
+  tracker.SetCopying(a, Height(30), 100);
+  EXPECT_TRUE(tracker.IsLost(a));
+  EXPECT_FALSE(tracker.Snapshot()[0].copying);
 }
 
 TEST(AckTracker, ALostSinkThatIsTriedAgainPinsAndCountsAgain) {

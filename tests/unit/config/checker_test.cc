@@ -317,12 +317,6 @@ TEST(Checker, WhatIsNotThereYetSaysSo) {
       {"[driver]\nkind = \"abci\"",
        "app.toml:2:8: driver.kind: \"abci\" is not yet available in "
        "this version; use \"replay\""},
-      {WithSink("start = \"snapshot\""),
-       "app.toml:3:9: sinks.audit.start: \"snapshot\" is not yet "
-       "available in this version; use \"resume\""},
-      {WithSink("on_gap = \"snapshot\""),
-       "app.toml:3:10: sinks.audit.on_gap: \"snapshot\" is not "
-       "yet available in this version; use \"refuse\""},
       {WithSink("isolation = \"process\""),
        "app.toml:3:13: sinks.audit.isolation: \"process\" is "
        "not yet available in this version; use \"in_process\""},

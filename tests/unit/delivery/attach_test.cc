@@ -198,6 +198,94 @@ TEST(Attach, WhereASinkBeginsByTheOperatorsChoice) {
   }
 }
 
+struct SnapshotRowCase {
+  const char* what;
+  std::optional<SinkPosition> position;
+  uint64_t first;
+  bool first_answer;
+  uint64_t stored;  // 0: no record
+  SinkStart start;
+  OnGap on_gap;
+  bool on_record;
+  AttachOutcome outcome;
+  uint64_t committed = 20;
+};
+
+// The journal reaches to 20, the instance's epoch is 7.
+TEST(Attach, WhenACopyOfTheStateReplacesWhatTheSinkHolds) {
+  using O = AttachOutcome;
+  constexpr SinkStart kSnapshot = SinkStart::kSnapshot;
+  constexpr SinkStart kResume = SinkStart::kResume;
+  constexpr OnGap kRefuse = OnGap::kRefuse;
+  constexpr OnGap kCopies = OnGap::kSnapshot;
+  const SinkPosition empty;
+  const std::vector<SnapshotRowCase> rows = {
+      {"a new sink", empty, 1, true, 0, kSnapshot, kRefuse, false, O::kSnapshot},
+      {"a new sink, the beginning is gone", empty, 5, true, 0, kSnapshot, kRefuse, false,
+       O::kSnapshot},
+      {"there is no state yet", empty, 1, true, 0, kSnapshot, kRefuse, false, O::kAttach, 0},
+      {"it has acked before", empty, 5, true, 9, kSnapshot, kRefuse, false, O::kGap},
+      {"it holds something", At(12, 3), 5, true, 0, kSnapshot, kRefuse, false, O::kAttach},
+      {"a gap", At(2, 3), 5, true, 2, kResume, kCopies, false, O::kSnapshot},
+      {"a gap of an empty sink", empty, 5, true, 9, kResume, kCopies, false, O::kSnapshot},
+      {"a gap of an instance once attached", At(2, 7), 5, false, 2, kResume, kCopies, false,
+       O::kSnapshot},
+      {"no gap", At(12, 3), 5, true, 12, kResume, kCopies, false, O::kAttach},
+      {"another history is no gap", WithDigest(At(12, 3), 11), 5, true, 12, kResume, kCopies, false,
+       O::kDiverged},
+      {"on record", At(12, 3), 5, true, 12, kResume, kRefuse, true, O::kSnapshot},
+      {"on record, of an emptied sink", empty, 5, true, 9, kResume, kRefuse, true, O::kSnapshot},
+      {"on record, diverged", WithDigest(At(12, 3), 11), 5, true, 12, kResume, kRefuse, true,
+       O::kSnapshot},
+      {"on record, ahead", At(30, 3), 5, true, 20, kResume, kRefuse, true, O::kSnapshot},
+      {"on record, a gap that is refused", At(2, 3), 5, true, 2, kResume, kRefuse, true,
+       O::kSnapshot},
+      {"on record, of another stream", OfStream(At(12, 3), "other"), 5, true, 12, kResume, kRefuse,
+       true, O::kForeign},
+      {"on record, of another node", At(12, 7), 5, true, 12, kResume, kCopies, true, O::kForeign},
+      {"on record, fenced", At(12, 9), 5, false, 12, kResume, kCopies, true, O::kFenced},
+      {"on record, and there is no state yet", empty, 1, true, 0, kResume, kRefuse, true,
+       O::kAttach, 0},
+  };
+  for (const SnapshotRowCase& row : rows) {
+    SCOPED_TRACE(row.what);
+    AttachQuestion question = QuestionOf(
+        {row.what, row.position, row.first, 20, row.first_answer, row.stored, row.outcome});
+    question.committed = Height(row.committed);
+    question.start = row.start;
+    question.on_gap = row.on_gap;
+    question.snapshot = row.on_record;
+    const Result<AttachDecision> decision = DecideAttach(
+        question, [](Height height) -> Result<Digest> { return DigestOf(height.value()); });
+    ASSERT_TRUE(decision);
+    EXPECT_EQ(decision->outcome, row.outcome) << decision->text;
+  }
+}
+
+TEST(Attach, AfterASnapshotTheSinkMustStandAtIt) {
+  const auto decide = [](SinkPosition position, uint64_t first) {
+    AttachQuestion question =
+        QuestionOf({"", std::move(position), first, 20, false, 2, AttachOutcome::kAttach});
+    question.snapshot = true;
+    question.committed = Height(20);
+    question.copied = Base{Height(12), DigestOf(12)};
+    return DecideAttach(question,
+                        [](Height height) -> Result<Digest> { return DigestOf(height.value()); });
+  };
+  const Result<AttachDecision> whole = decide(At(12, 7), 5);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->outcome, AttachOutcome::kAttach);
+  EXPECT_EQ(whole->reason, AttachReason::kAfterSnapshot);
+  EXPECT_EQ(whole->base.height, Height(12));
+  EXPECT_EQ(whole->base.digest, DigestOf(12));
+  EXPECT_EQ(decide(At(12, 7), 13)->outcome, AttachOutcome::kAttach) << "13 is journaled";
+  EXPECT_EQ(decide(At(12, 7), 14)->outcome, AttachOutcome::kSnapshot) << "13 is gone: once more";
+  EXPECT_EQ(decide(SinkPosition(), 5)->outcome, AttachOutcome::kDiverged);
+  EXPECT_EQ(decide(At(11, 7), 5)->outcome, AttachOutcome::kDiverged);
+  EXPECT_EQ(decide(WithDigest(At(12, 7), 11), 5)->outcome, AttachOutcome::kDiverged);
+  EXPECT_EQ(decide(At(12, 8), 5)->outcome, AttachOutcome::kFenced);
+}
+
 TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
   Row row{"", SinkPosition(), 5, 20, true, 9, AttachOutcome::kGap};
   auto digest = [](Height height) -> Result<Digest> { return DigestOf(height.value()); };
@@ -206,8 +294,8 @@ TEST(Attach, ATextSaysWhatIsMissingAndWhatToDo) {
   EXPECT_EQ(
       decision->text,
       "the sink is empty although it has acked heights, and the journal begins at 5: heights "
-      "1 to 4 are missing; give the sink a copy that reaches further, or go on without them by "
-      "on_gap = \"skip\"");
+      "1 to 4 are missing; give the sink the present state by `sluice sink snapshot`, or go on "
+      "without them by on_gap = \"skip\"");
 }
 
 TEST(Attach, AnEpochThatOnceRefusedItIsNotPassedBySize) {

@@ -18,6 +18,7 @@
 #include "support/fake_observer.h"
 #include "support/fake_sink.h"
 #include "support/fake_sink_records.h"
+#include "support/fake_state.h"
 
 namespace sluice {
 
@@ -49,6 +50,7 @@ class SinkLoopTest : public testing::Test {
     SinkEnvironment environment;
     environment.journal = &journal_;
     environment.observer = &observer_;
+    environment.state = &state_;
     environment.records = &records_;
     environment.raise_epoch = [this](Epoch at_least) -> Result<Epoch> {
       epoch_ = std::max(epoch_ + 1, at_least.value());
@@ -126,6 +128,7 @@ class SinkLoopTest : public testing::Test {
   SinkSettings settings_;
   std::shared_ptr<FakeWorld> world_ = std::make_shared<FakeWorld>();
   FakeJournal journal_;
+  FakeState state_{&journal_};
   FakeObserver observer_;
   FakeSinkRecords records_;
   std::atomic<uint64_t> epoch_{6};

@@ -206,6 +206,12 @@ int unlink(const char* path) noexcept {
   return call.End(static_cast<int>(syscall(SYS_unlink, path)));
 }
 
+int rename(const char* from, const char* to) noexcept {
+  Call call("rename", to);
+  if (call.fails()) return call.Fail();
+  return call.End(static_cast<int>(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0)));
+}
+
 int open(const char* path, int flags, ...) {
   va_list args;
   va_start(args, flags);

@@ -2,7 +2,7 @@
 //
 // The system calls that make a file durable, so that a test can count them, make one fail, end the
 // process at one, or take the power away at one. The test executable defines pwrite, fdatasync,
-// fsync, ftruncate, unlink and open itself; each forwards to the kernel.
+// fsync, ftruncate, unlink, rename and open itself; each forwards to the kernel.
 //
 // Calls on files outside the watched folder are not counted.
 // Threading: one thread.

@@ -177,6 +177,39 @@ int32_t SinkDriver::DeliverRaw(const sluice_batch& batch) {
   return instance_->deliver(instance_->state, &batch);
 }
 
+int32_t SinkDriver::TakeSnapshot(const StreamContent& content, uint64_t height,
+                                 uint64_t rows_a_part, uint64_t until_part) {
+  const auto* table = static_cast<const sluice_snapshot_v1*>(
+      instance_->get_extension(instance_->state, SLUICE_EXT_SNAPSHOT_V1));
+  const Rows rows = content.RowsAt(height);
+  sluice_snapshot_args args{};
+  args.struct_size = sizeof(args);
+  args.epoch = epoch_;
+  args.height = height;
+  args.digest = FromDigest(content.digest(height));
+  args.rows_about = rows.size();
+  if (const int32_t status = table->begin(instance_->state, &args); status != SLUICE_OK) {
+    return status;
+  }
+  sluice_snapshot_part part{};
+  part.struct_size = sizeof(part);
+  part.row_stride = sizeof(sluice_row);
+  auto at = rows.begin();
+  while (at != rows.end() && part.part < until_part) {
+    std::vector<sluice_row> some;
+    for (; at != rows.end() && some.size() < rows_a_part; ++at) {
+      some.push_back({Text(at->first.first), Bytes(at->first.second), Bytes(at->second)});
+    }
+    part.rows = some.data();
+    part.row_count = some.size();
+    const int32_t status = table->part(instance_->state, &part);
+    if (status != SLUICE_OK) return status;
+    ++part.part;
+  }
+  if (at != rows.end() || part.part == until_part) return SLUICE_OK;
+  return table->end(instance_->state);
+}
+
 int32_t SinkDriver::Drain() { return instance_->drain(instance_->state, 1'000'000'000); }
 
 bool SinkDriver::DeliverAll(const StreamContent& content, uint64_t last, uint64_t window,
@@ -230,7 +263,14 @@ SinkDriver::Readback SinkDriver::ReadBack(uint64_t last_height) {
     sluice_readback_item item{};
     item.struct_size = sizeof(item);
     while ((out.status = readback->next(instance->state, info.cursor, &item)) == SLUICE_OK &&
-           item.kind == SLUICE_READBACK_HEIGHT) {
+           item.kind != SLUICE_READBACK_END) {
+      if (item.kind == SLUICE_READBACK_ROW) {
+        EXPECT_EQ(item.height, info.first_height);
+        const std::pair key(std::string(View(item.store)), std::string(View(item.key)));
+        EXPECT_TRUE(out.rows.emplace(key, View(item.value)).second) << "given twice";
+        EXPECT_TRUE(out.heights.empty()) << "a row behind heights";
+        continue;
+      }
       TestHeight height;
       height.height = item.height;
       height.digest = ToDigest(item.digest);
@@ -250,6 +290,16 @@ SinkDriver::Readback SinkDriver::ReadBack(uint64_t last_height) {
   }
   instance->destroy(instance->state);
   return out;
+}
+
+void ExpectHoldsFromSnapshot(SinkDriver* driver, const StreamContent& content, uint64_t first,
+                             uint64_t last) {
+  const SinkDriver::Readback held = driver->ReadBack();
+  ASSERT_EQ(held.status, SLUICE_OK) << driver->failure();
+  EXPECT_EQ(held.flags & SLUICE_READBACK_TRUNCATED, 0U);
+  EXPECT_EQ(held.first_height, first - 1);
+  EXPECT_EQ(held.rows, content.RowsAt(first - 1));
+  ExpectHolds(driver, content, first, last);
 }
 
 void ExpectHolds(SinkDriver* driver, const StreamContent& content, uint64_t first, uint64_t last) {

@@ -56,6 +56,10 @@ class SinkDriver {
   int32_t Deliver(const TestHeight& height, uint64_t newest = 0, uint64_t attempt = 1,
                   uint32_t flags = 0);
   int32_t DeliverRaw(const sluice_batch& batch);
+  // A snapshot as of the content's `height`, in parts of `rows_a_part` rows: OK, or the first
+  // status that is not. `until_part`: ends before its end, after so many parts.
+  int32_t TakeSnapshot(const StreamContent& content, uint64_t height, uint64_t rows_a_part = 3,
+                       uint64_t until_part = UINT64_MAX);
   int32_t Drain();
   void Destroy();
 
@@ -83,6 +87,7 @@ class SinkDriver {
     uint32_t flags = 0;
     uint64_t first_height = 0;
     Where position;
+    Rows rows;  // of the snapshot that the heights go on behind
     std::map<uint64_t, TestHeight> heights;
   };
   Readback ReadBack(uint64_t last_height = UINT64_MAX);
@@ -108,5 +113,8 @@ class SinkDriver {
 
 // Reads back what the sink holds: just the heights first to last, equal to the content's.
 void ExpectHolds(SinkDriver* driver, const StreamContent& content, uint64_t first, uint64_t last);
+// The same behind a snapshot as of height `first` - 1.
+void ExpectHoldsFromSnapshot(SinkDriver* driver, const StreamContent& content, uint64_t first,
+                             uint64_t last);
 
 }  // namespace sluice_file::testing

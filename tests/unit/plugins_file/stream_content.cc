@@ -88,4 +88,18 @@ void StreamContent::AddMany(uint64_t count, uint64_t seed, size_t max_value_byte
   }
 }
 
+Rows StreamContent::RowsAt(uint64_t height) const {
+  Rows rows;
+  for (uint64_t h = 1; h <= height; ++h) {
+    for (const TestChange& change : at(h).changes) {
+      if (change.is_delete) {
+        rows.erase({change.store, change.key});
+      } else {
+        rows[{change.store, change.key}] = change.value;
+      }
+    }
+  }
+  return rows;
+}
+
 }  // namespace sluice_file::testing

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <sluice/plugin.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "file/frame.h"
@@ -32,6 +34,9 @@ struct TestHeight {
   std::vector<TestChange> changes;
 };
 
+// Values by store and key.
+using Rows = std::map<std::pair<std::string, std::string>, std::string>;
+
 // digest(0) of the stream.
 Digest GenesisDigest(const std::string& stream);
 
@@ -48,6 +53,8 @@ class StreamContent {
   uint64_t last() const { return heights_.size(); }
   const TestHeight& at(uint64_t height) const { return heights_[height - 1]; }
   Digest digest(uint64_t height) const;
+  // The state after `height`.
+  Rows RowsAt(uint64_t height) const;
 
  private:
   const std::string stream_;
