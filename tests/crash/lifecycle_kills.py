@@ -108,6 +108,10 @@ def remove(home):
     return home.run("sink", "remove", "copy")
 
 
+def reset(home):
+    return home.run("sink", "reset", "--yes", "copy")
+
+
 def add(home):
     home.write_config(config(("audit", "copy", "third")))
     return home.run("config", "reload")
@@ -118,6 +122,7 @@ CASES = {
     "suspend": (suspend, False, {SUSPENDED}, {SUSPENDED, RUNNING}),
     "resume": (resume, True, {RUNNING}, {SUSPENDED, RUNNING}),
     "restart": (restart, False, {RUNNING}, {RUNNING}),
+    "reset": (reset, False, {RUNNING}, {RUNNING}),
     # Removed and still in the file, it is new again with the next start.
     "remove": (remove, False, {RUNNING}, {RUNNING}),
     "reload": (add, False, {RUNNING}, {RUNNING}),
@@ -213,7 +218,7 @@ class LifecycleKills(crash.CrashTest):
 
         self.run_cases(cases, case)
         print(f"{len(cases)} kills at {len(self.passed)} places", file=sys.stderr)
-        for name in ("record", "forget", "drain", "destroy", "start", "attach", "resume"):
+        for name in ("provision", "reset", "record", "forget", "drain", "destroy", "start", "attach", "resume"):
             for side in ("before", "after"):
                 self.assertIn(f"lifecycle.{name}.{side}", self.passed)
 
