@@ -112,6 +112,10 @@ def snapshot(home):
     return home.run("sink", "snapshot", "copy")
 
 
+def reset(home):
+    return home.run("sink", "reset", "--yes", "copy")
+
+
 def add(home):
     home.write_config(config(("audit", "copy", "third")))
     return home.run("config", "reload")
@@ -123,6 +127,7 @@ CASES = {
     "resume": (resume, True, {RUNNING}, {SUSPENDED, RUNNING}),
     "restart": (restart, False, {RUNNING}, {RUNNING}),
     "snapshot": (snapshot, False, {RUNNING}, {RUNNING}),
+    "reset": (reset, False, {RUNNING}, {RUNNING}),
     # Removed and still in the file, it is new again with the next start.
     "remove": (remove, False, {RUNNING}, {RUNNING}),
     "reload": (add, False, {RUNNING}, {RUNNING}),
@@ -225,7 +230,7 @@ class LifecycleKills(crash.CrashTest):
 
         self.run_cases(cases, case)
         print(f"{len(cases)} kills at {len(self.passed)} places", file=sys.stderr)
-        for name in ("record", "forget", "drain", "destroy", "start", "attach", "resume"):
+        for name in ("provision", "reset", "record", "forget", "drain", "destroy", "start", "attach", "resume"):
             for side in ("before", "after"):
                 self.assertIn(f"lifecycle.{name}.{side}", self.passed)
         for name in ("begin", "part", "end"):
