@@ -147,7 +147,7 @@ class Mended(SnapshotsTest):
         self.expect_from_snapshot(home, "audit")
 
     def test_lost_past_the_journals_cap(self):
-        mute = f'[sinks.copy]\nplugin = "{TEST_PLUGINS}/never_acks.so"\nack_timeout = "30s"\n'
+        mute = f'[sinks.copy]\nplugin = "{TEST_PLUGINS}/never_acks.so"\nack_timeout = "1s"\n'
         config = ("[journal]\nretain_blocks = 0\nmax_blocks = 50\n" +
                   commit("1 of (audit, copy)") + file_sink("audit"))
         home = self.running(config + mute)
