@@ -142,6 +142,8 @@ TEST_F(SinkCommandsTest, HoweverOftenItIsTriedOnlyATakeOverPassesTheSinksEpoch) 
   EXPECT_EQ(world_->system.position().epoch, Epoch(10));
   ASSERT_EQ(Do(SinkCommand::kTakeOver), Status::Ok());
   ASSERT_TRUE(observer_.WaitForWatermark(Height(5)));
+  ASSERT_TRUE(WaitForLifecycle("running"));
+  ASSERT_EQ(Do(SinkCommand::kResume), Status::Ok());  // that it runs is on record
   EXPECT_EQ(Recorded().refused_epoch, Epoch());
   EXPECT_TRUE(Stop());
 }
