@@ -144,6 +144,12 @@ std::string EndFillingSql(const Settings& settings, const SinkKey& key, uint64_t
          key.Where() + " AND epoch = " + std::to_string(epoch) + " AND filling = " + h;
 }
 
+std::string EndEmptyingSql(const Settings& settings, const SinkKey& key, uint64_t epoch) {
+  return "UPDATE " + PositionTable(settings) +
+         " SET filling = NULL, keeps = '', updated_at = pg_catalog.now() WHERE " + key.Where() +
+         " AND epoch = " + std::to_string(epoch) + " AND filling IS NOT NULL";
+}
+
 Fault EndOlderWriters(const Settings& settings, const SinkKey& key, uint64_t epoch,
                       Connection* connection, int* ended) {
   const std::string prefix = key.ApplicationPrefix(settings);

@@ -75,6 +75,9 @@ std::string TouchFillingSql(const Settings& settings, const SinkKey& key, uint64
 std::string EndFillingSql(const Settings& settings, const SinkKey& key, uint64_t epoch,
                           uint64_t height, const sluice_digest& digest, bool filtered);
 
+// The sink is empty, and no copy is awaited: its rows are gone. The row stays, for its epoch.
+std::string EndEmptyingSql(const Settings& settings, const SinkKey& key, uint64_t epoch);
+
 // Ends the server's side of incarnations with an older epoch than this, which may hold the guard
 // row's lock for as long as their process is stopped. `ended`: how many.
 Fault EndOlderWriters(const Settings& settings, const SinkKey& key, uint64_t epoch,

@@ -52,10 +52,14 @@ Status PostgresSink::Start(const StartArgs& args, StartResult* result) {
   return fault.status();
 }
 
-Fault PostgresSink::StartUp(const StartArgs& args) {
+Fault PostgresSink::TakeArgs(const StartArgs& args) {
   setup_.key = {std::string(args.stream_id()), std::string(args.sink_name())};
   setup_.epoch = args.epoch();
-  if (Fault fault = ParseSettings(args.settings(), &setup_.settings); !fault.ok()) return fault;
+  return ParseSettings(args.settings(), &setup_.settings);
+}
+
+Fault PostgresSink::StartUp(const StartArgs& args) {
+  if (Fault fault = TakeArgs(args); !fault.ok()) return fault;
   const Settings& settings = setup_.settings;
   setup_.level = settings.level();
   if (Fault fault = session_.Connect(); !fault.ok()) return fault;
@@ -84,6 +88,7 @@ Fault PostgresSink::StartUp(const StartArgs& args) {
 
 Fault PostgresSink::CheckEpoch() const {
   if (!position_.found || position_.epoch < setup_.epoch) return {};
+  if (emptied_ && position_.epoch == setup_.epoch) return {};
   return Fault::Fenced(session_.name() + ": the sink was written under epoch " +
                        std::to_string(position_.epoch) + ", this start has epoch " +
                        std::to_string(setup_.epoch) +
@@ -122,6 +127,36 @@ Fault PostgresSink::CheckNoneDropped() {
                            " is gone: restore it, or start the sink over");
   }
   return {};
+}
+
+// --- reset -------------------------------------------------------------------------------------
+
+Status PostgresSink::Reset(const StartArgs& args) {
+  session_.connection().set_deadline(Clock::now() + args.deadline());
+  const Fault fault = ResetAll(args);
+  session_.connection().set_deadline(Clock::time_point::max());
+  return fault.status();
+}
+
+Fault PostgresSink::ResetAll(const StartArgs& args) {
+  if (Fault fault = TakeArgs(args); !fault.ok()) return fault;
+  if (Fault fault = session_.Connect(); !fault.ok()) return fault;
+  bool found = false;
+  if (Fault fault = EnsurePositionTable(&found); !fault.ok() || !found) return fault;
+  if (Fault fault = CheckEpoch(); !fault.ok()) return fault;
+  if (Fault fault = snapshot_.Reset(); !fault.ok()) return fault.WithContext("emptying the sink");
+  emptied_ = true;
+  return {};
+}
+
+Fault PostgresSink::EnsurePositionTable(bool* found) {
+  const std::vector<Table> tables = {FixedTables(setup_.settings).front()};
+  std::vector<std::string> missing;
+  Fault fault = MissingTables(setup_.settings, tables, &session_.connection(), &missing);
+  *found = missing.empty();
+  if (!fault.ok() || !*found) return fault;
+  fault = session_.ProvisionTables(tables, position_.found);
+  return fault.ok() ? ReadPosition() : fault;
 }
 
 Status PostgresSink::PlanProvision(const StartArgs& args, std::string* plan) {

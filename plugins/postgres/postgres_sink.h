@@ -49,11 +49,17 @@ class PostgresSink {
   sluice::sdk::Status OpenReadback(const sluice::sdk::ReadbackArgs& args,
                                    sluice::sdk::ReadbackInfo* info,
                                    std::unique_ptr<sluice::sdk::ReadbackCursor>* cursor);
+  // Before Start, which may follow with the same epoch. The guard row stays, at height 0.
+  sluice::sdk::Status Reset(const sluice::sdk::StartArgs& args);
   // Connects to nothing: the whole script, whatever the database holds.
   sluice::sdk::Status PlanProvision(const sluice::sdk::StartArgs& args, std::string* plan);
 
  private:
+  Fault TakeArgs(const sluice::sdk::StartArgs& args);
   Fault StartUp(const sluice::sdk::StartArgs& args);
+  Fault ResetAll(const sluice::sdk::StartArgs& args);
+  // Adds columns to an old table; `found`: there is one.
+  Fault EnsurePositionTable(bool* found);
   // The guard row, and the heights that were written above it.
   Fault ReadPosition();
   // Where that puts the sink.
@@ -75,6 +81,7 @@ class PostgresSink {
   SinkSetup setup_;
   Session session_;
   bool attached_ = false;
+  bool emptied_ = false;  // by this instance, so that the guard row has its epoch
 
   // As the database said last; from attach on the writers know better.
   GuardRow position_;

@@ -73,6 +73,16 @@ Fault SnapshotWriter::Empty(uint64_t height) {
   return DeleteRows(held.keeps);
 }
 
+Fault SnapshotWriter::Reset() {
+  if (Fault fault = Empty(0); !fault.ok()) return fault;
+  std::vector<Step> steps = BeginTransaction();
+  if (setup_->settings.synchronous_commit == "off") {
+    steps.push_back(Plain("SET LOCAL synchronous_commit = local"));
+  }
+  steps.push_back(Guard(EndEmptyingSql(setup_->settings, setup_->key, setup_->epoch)));
+  return Run(std::move(steps));
+}
+
 // Of the tables that there are: those of the settings, and those that the sink has filled before.
 Fault SnapshotWriter::DeleteRows(const std::string& held_keeps) {
   const Settings& settings = setup_->settings;

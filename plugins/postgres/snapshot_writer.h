@@ -39,6 +39,8 @@ class SnapshotWriter {
 
   // Makes the sink empty, with the mark of a copy at `height` that is not whole.
   Fault Empty(uint64_t height);
+  // Makes it empty, and takes the mark away again.
+  Fault Reset();
 
  private:
   // A value of a part that value_as could not take, by its index.

@@ -85,7 +85,7 @@ class Probe {
  public:
   json Do(const json& line) {
     const std::string what = line.at("do");
-    if (what == "start") return Start(line);
+    if (what == "start" || what == "reset") return Start(line, what == "reset");
     if (what == "resume") return Resume();
     if (what == "attach") return Attach(line);
     if (what == "begin") return Begin(line);
@@ -104,8 +104,10 @@ class Probe {
     return {{"code", status.code()}, {"text", status.text()}};
   }
 
-  json Start(const json& line) {
-    sink_ = std::make_unique<sluice_postgres::PostgresSink>(sluice::sdk::Host(reports_.table()));
+  json Start(const json& line, bool reset) {
+    if (!line.value("same", false)) {
+      sink_ = std::make_unique<sluice_postgres::PostgresSink>(sluice::sdk::Host(reports_.table()));
+    }
     settings_ = line.at("settings").dump();
     epoch_ = line.at("epoch");
     const std::vector<std::string> stores = line.at("stores");
@@ -121,6 +123,7 @@ class Probe {
     args.deadline_nanos = UINT64_C(60'000'000'000);
     args.stores = texts.data();
     args.store_count = texts.size();
+    if (reset) return Answer(sink_->Reset(sluice::sdk::StartArgs(&args)));
     sluice_start_result result{};
     result.struct_size = sizeof(result);
     const Status status = sink_->Start(sluice::sdk::StartArgs(&args), &result);

@@ -164,6 +164,51 @@ class Snapshot(SnapshotCase):
         self.assertEqual(self.probe(2).call("resume")["height"], 10)
 
 
+class Reset(SnapshotCase):
+    def reset(self, probe, epoch, **args):
+        return probe.call("reset", settings=probe.settings, epoch=epoch,
+                          stores=["main", "orders"], **args)
+
+    def test_it_takes_this_sinks_rows_and_no_others_and_a_start_may_follow(self):
+        old = self.filled()
+        self.server.sql("INSERT INTO sluice.state SELECT stream, 'other', store, key, value, height,"
+                        " seq FROM sluice.state")
+        probe = self.probe(2)
+        self.assert_all_ok(self.reset(probe, 3))
+        for table in ("state", "changes", "sluice_heights"):
+            self.assertEqual(self.count(table), 0)
+        self.assertEqual(self.count("state", OF_ANOTHER), 4)
+        # The epoch is the database's from before the first row was removed.
+        self.assertEqual(old.deliver(4, [["main", "late", "x"]])["code"], FENCED)
+        self.assert_all_ok(probe.call("start", settings=probe.settings, epoch=3, same=True,
+                                      stores=["main", "orders"]))
+        self.assertEqual(probe.call("resume")["height"], 0)
+        self.assert_all_ok(probe.attach(GENESIS, 0), probe.deliver(1, [["main", "new", "1"]]))
+        self.assertEqual(self.state(), [["main", "new", "1"]])
+
+    def test_a_newer_epoch_is_not_touched(self):
+        self.filled().close()
+        probe = self.probe(5)
+        self.assert_all_ok(probe.attach(RESUMED, 3))
+        older = self.probe(6)
+        self.assertEqual(self.reset(older, 4)["code"], FENCED)
+        self.assertEqual(self.count("changes"), 6)
+
+    def test_nothing_was_ever_there(self):
+        probe = self.probe(1)
+        self.server.sql("DROP SCHEMA sluice CASCADE")
+        self.assert_all_ok(self.reset(probe, 2))
+
+    def test_other_settings_may_follow(self):
+        self.filled({"changes": False}).close()
+        probe = self.probe(2, {"changes": False})
+        self.assert_all_ok(self.reset(probe, 3))
+        probe.close()
+        probe = self.probe(4)
+        self.assert_all_ok(probe.attach(GENESIS, 0), probe.deliver(1, [["main", "new", "1"]]))
+        self.assertEqual(self.count("changes"), 1)
+
+
 class Values(SnapshotCase):
     ROWS = [["notes", "n", "words"], ["orders", "bad", "{not json"], ["orders", "good", '{"q": 1}']]
     TYPED = "convert_from(key, 'UTF8'), value_text, value_jsonb"
