@@ -73,6 +73,12 @@ Fault ResetFolder(const ResetArgs& args) {
                                     "nothing was deleted"};
   }
   if (Fault fault = fence.Raise(args.epoch, args.stream, args.sink); !fault.ok()) return fault;
+  // What a snapshot has left that was interrupted would be the stream again with the next start.
+  bool done = false;
+  bool unfinished = false;
+  if (Fault fault = SettleSnapshot(args.folder, &done, &unfinished); !fault.ok()) return fault;
+  files.clear();
+  if (Fault fault = ListFiles(args.folder, &files); !fault.ok()) return fault;
   // From the last one back: what a crash leaves is a stream that ends earlier.
   for (auto file = files.rbegin(); file != files.rend(); ++file) {
     if (::unlink(file->c_str()) != 0) return SystemFault("delete", *file, errno);

@@ -77,6 +77,18 @@ TEST_F(ResetTest, WhatIsDamagedAndWhatIsOfTheOtherFormatGoesToo) {
   EXPECT_EQ(sink.Start(6), SLUICE_OK) << sink.failure();
 }
 
+TEST_F(ResetTest, WhatAnInterruptedSnapshotHasLeftGoesToo) {
+  Fill(5, 3);
+  SinkDriver sink(home_.path());
+  const auto file = sink.Files().front();
+  std::filesystem::copy_file(file, sink.folder() / "00000000000000000003.seg.done");
+  std::filesystem::copy_file(file, sink.folder() / "00000000000000000009.seg.building");
+  ASSERT_EQ(sink.Reset(6), SLUICE_OK) << sink.failure();
+  EXPECT_THAT(sink.Files(), SizeIs(0));
+  ASSERT_EQ(sink.Start(6), SLUICE_OK) << sink.failure();
+  EXPECT_TRUE(sink.Resume().empty);
+}
+
 TEST_F(ResetTest, AFolderThatIsNotThereIsEmpty) {
   SinkDriver sink(home_.path());
   EXPECT_EQ(sink.Reset(1), SLUICE_OK) << sink.failure();

@@ -156,9 +156,13 @@ TEST_P(SnapshotTest, EachSystemCallFails) {
       const int32_t status = sink.TakeSnapshot(content_, kCopied);
       failed = FaultySystem::calls() >= nth;
       FaultySystem::Stop();
-      if (!failed) ASSERT_EQ(status, SLUICE_OK);
+      if (!failed) {
+        ASSERT_EQ(status, SLUICE_OK);
+      }
       // The one call that may fail without harm deletes what is unfinished.
-      if (status != SLUICE_OK) EXPECT_EQ(status, SLUICE_RETRY) << sink.failure();
+      if (status != SLUICE_OK) {
+        EXPECT_EQ(status, SLUICE_RETRY) << sink.failure();
+      }
     }
     ExpectWholeOrBefore(home.path(), 3);
     if (HasFatalFailure() || !failed) break;
