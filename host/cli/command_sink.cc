@@ -134,8 +134,8 @@ Result<Json> Watch(const Config& config, const CommandLine& line, const std::str
     const std::string reason = (*sink)["reason"];
     if (reason == said) continue;
     said = reason;
-    Print("{}: {}\n", name, SinkStateText(sink->dump()));
-    std::fflush(stdout);
+    // Progress, not the outcome.
+    std::fputs(fmt::format("{}: {}\n", name, SinkStateText(sink->dump())).c_str(), stderr);
   }
 }
 

@@ -24,6 +24,14 @@ TimePoint After(Duration timeout) {
   return timeout > Duration::zero() ? Now() + timeout : TimePoint::max();
 }
 
+// How long a call may take.
+Duration LimitOf(const CallWatch::Current& call, const SinkSettings& settings) {
+  if (call.call == CallWatch::Call::kReset) return settings.provision_timeout;
+  // A part has another limit than the begin and the end.
+  if (call.call == CallWatch::Call::kSnapshot) return call.overdue_at - call.since;
+  return settings.start_timeout;
+}
+
 SinkFault FaultOf(StatusCode code) {
   return code == StatusCode::kFenced ? SinkFault::kFenced : SinkFault::kRetryable;
 }
@@ -468,7 +476,7 @@ TimePoint InstanceRun::Supervise(TimePoint now) {
     Fail(SinkFault::kRetryable,
          Status(StatusCode::kTimeout,
                 fmt::format("{} has not returned within {} ms", CallName(call.call),
-                            Milliseconds(call.overdue_at - call.since))));
+                            Milliseconds(LimitOf(call, settings_)))));
     return TimePoint::max();
   }
   TimePoint look_again = call.overdue_at;

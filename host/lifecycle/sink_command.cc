@@ -9,11 +9,10 @@ namespace sluice {
 namespace {
 
 constexpr std::pair<SinkCommand, std::string_view> kNames[] = {
-    {SinkCommand::kSuspend, "suspend"}, {SinkCommand::kResume, "resume"},
-    {SinkCommand::kRepair, "repair"},   {SinkCommand::kTakeOver, "take-over"},
-    {SinkCommand::kRestart, "restart"}, {SinkCommand::kReset, "reset"},
-    {SinkCommand::kSnapshot, "snapshot"},
-    {SinkCommand::kRemove, "remove"},
+    {SinkCommand::kSuspend, "suspend"},   {SinkCommand::kResume, "resume"},
+    {SinkCommand::kRepair, "repair"},     {SinkCommand::kTakeOver, "take-over"},
+    {SinkCommand::kRestart, "restart"},   {SinkCommand::kReset, "reset"},
+    {SinkCommand::kSnapshot, "snapshot"}, {SinkCommand::kRemove, "remove"},
 };
 
 Status Refuse(const CommandedSink& sink, std::string_view what) {

@@ -257,7 +257,7 @@ class SinkLoop::Impl {
   std::optional<bool> can_reset_;  // nothing before there was an instance
   ProvisionTask task_;
   bool reset_wanted_ = false;
-  Epoch refused_epoch_;  // as AttachQuestion's
+  Epoch refused_epoch_;            // as AttachQuestion's
   Height acked_;                   // by instances of this process
   bool snapshot_ = false;          // a copy of the state is wanted, or under way
   uint64_t snapshot_command_ = 0;  // the last command that asked for one

@@ -30,16 +30,16 @@ BLOCKS = 12
 # lifecycle_kills.py; store.reopen.*, which takes a full disk, is killed in
 # disk_full.py, and store.prune.*, which takes a large journal, below.
 NAMES = """
-commit.roll_forward commit.s1.after commit.s1.before commit.s2.after commit.s2.before commit.s3.after
-commit.s3.before commit.s4.after commit.s4.before commit.s5.after commit.s5.before commit.s6.after
-commit.s6.before delivery.deliver.after delivery.deliver.before lifecycle.attach.after
-lifecycle.attach.before lifecycle.destroy.after lifecycle.destroy.before lifecycle.drain.after
-lifecycle.drain.before lifecycle.record.after lifecycle.record.before lifecycle.resume.after
-lifecycle.provision.after lifecycle.provision.before lifecycle.resume.before lifecycle.start.after lifecycle.start.before node.epoch.after node.epoch.before node.s0.after node.s0.before
-store.epoch.after store.epoch.before store.open.check store.open.families.after
+commit.roll_forward commit.s1.after commit.s1.before commit.s2.after commit.s2.before
+commit.s3.after commit.s3.before commit.s4.after commit.s4.before commit.s5.after commit.s5.before
+commit.s6.after commit.s6.before delivery.deliver.after delivery.deliver.before
+lifecycle.attach.after lifecycle.attach.before lifecycle.destroy.after lifecycle.destroy.before
+lifecycle.drain.after lifecycle.drain.before lifecycle.provision.after lifecycle.provision.before
+lifecycle.record.after lifecycle.record.before lifecycle.resume.after lifecycle.resume.before
+lifecycle.start.after lifecycle.start.before node.epoch.after node.epoch.before node.s0.after
+node.s0.before store.epoch.after store.epoch.before store.open.check store.open.families.after
 store.open.families.before store.open.format.after store.open.format.before store.open.locked
-store.open.recover.after store.open.recover.before
-store.write.after store.write.before
+store.open.recover.after store.open.recover.before store.write.after store.write.before
 """.split()
 
 

@@ -93,7 +93,7 @@ class ShellBlocks(unittest.TestCase):
 
     def test_examples_in_cpp_compile(self):
         snippets = "\n".join(fenced("docs/writing-a-plugin.md", "cpp"))
-        for name in ("PlanProvision", "EndGroup", "NoteRoundTrip"):
+        for name in ("PlanProvision", "BeginProvision", "EndGroup", "NoteRoundTrip", "EndSnapshot"):
             self.assertIn(name, snippets)
         source = self.root / "group.cc"
         source.write_text(f"""#include <sluice/plugin.hpp>
@@ -104,6 +104,16 @@ class ShellBlocks(unittest.TestCase):
               {snippets}
              private:
               static std::string TableName(std::string_view settings);
+              struct Progress {{ bool running, done, refused; }};
+              static bool Exists(std::string_view name);
+              static std::string FindTaskUnderWay(std::string_view name);
+              static std::string AskForAnIndex(std::string_view name);
+              static Progress Ask(std::string_view task);
+              struct At {{ uint64_t height; sluice_digest digest; }};
+              At copy_{{}};
+              Status BeginCopy(uint64_t epoch);
+              Status FinishCopy(const At&);
+              void Put(std::string_view store, std::string_view key, std::string_view value);
               Metrics metrics_;
               void Append(std::string_view);
               Status Sync();

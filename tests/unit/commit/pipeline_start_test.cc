@@ -113,7 +113,7 @@ TEST_F(PipelineStart, CatchUpSaysWhatToDoAboutEachSinkThatCannotCount) {
       {"fenced: a newer instance", "sluice sink repair --take-over"},
       {"foreign: the sink holds stream 'x'", "give the sink a place of its own"},
       {"diverged: other digest", "holds another history"},
-      {"gap: the sink is at 1", "restore the sink from a copy that reaches further"},
+      {"gap: the sink is at 1", "`sluice sink snapshot`, on the stopped home too"},
       {"the file is not there", "mend the sink"},
   };
   for (const auto& [reason, advice] : rows) {

@@ -192,15 +192,15 @@ TEST_F(VerifySinkTest, RowsOfASnapshotComeFirstAndAreAllThatWasBefore) {
   Result<VerifyReport> report = Verify(kAll);
   ASSERT_TRUE(report) << report.error().ToString();
   EXPECT_TRUE(report->equal && report->digest_checked);
-  // A key that is no row was deleted before, or is missing.
-  rows_.pop_back();
-  report = Verify(kAll);
-  ASSERT_TRUE(report) << report.error().ToString();
-  EXPECT_FALSE(report->equal);
   options_.digest_at = [](Height) { return std::optional<Digest>(Sha256("another history")); };
   report = Verify(kAll);
   ASSERT_FALSE(report);
   EXPECT_THAT(report.error().message(), HasSubstr("histories differ"));
+  // A key that is no row was deleted before, or is missing.
+  rows_.clear();
+  report = Verify(kAll);
+  ASSERT_TRUE(report) << report.error().ToString();
+  EXPECT_FALSE(report->equal);
 }
 
 TEST_F(VerifySinkTest, ASnapshotAloneIsCompared) {

@@ -183,7 +183,7 @@ TEST_P(FileSinkTest, AttachRefusesABaseThatItDoesNotHold) {
   EXPECT_EQ(sink.Attach(SLUICE_ATTACH_RESUMED, 5, content_.digest(4)), SLUICE_INVALID);
   EXPECT_THAT(sink.failure(), HasSubstr("diverged"));
   EXPECT_EQ(sink.Attach(SLUICE_ATTACH_GENESIS, 0, content_.digest(0)), SLUICE_INVALID);
-  EXPECT_EQ(sink.Attach(SLUICE_ATTACH_AFTER_SNAPSHOT, 9, content_.digest(9)), SLUICE_UNSUPPORTED);
+  EXPECT_EQ(sink.Attach(SLUICE_ATTACH_AFTER_SNAPSHOT, 9, content_.digest(9)), SLUICE_INVALID);
   ASSERT_EQ(sink.Deliver(content_.at(6)), SLUICE_OK);
 }
 
