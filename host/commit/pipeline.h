@@ -205,7 +205,7 @@ class Pipeline {
   StoreWriter writer_;
 
   // Who holds it plans and writes: the committing thread, or the submitting one in its place.
-  std::timed_mutex seat_;
+  std::mutex seat_;
 
   mutable std::mutex mutex_;
   std::condition_variable work_;      // the committing thread waits here
