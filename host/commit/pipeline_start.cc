@@ -82,7 +82,10 @@ Status Pipeline::CatchUp() {
       return Status(StatusCode::kPlugin,
                     fmt::format("policy \"{}\" cannot hold: {}", gate.policy.text, advised));
     }
-    if (watermarks != last) {
+    // A copy of the state has deadlines of its own.
+    const bool copies = std::any_of(decision.waiting_on.begin(), decision.waiting_on.end(),
+                                    [&](size_t sink) { return sinks[sink].copying.has_value(); });
+    if (watermarks != last || copies) {
       last = std::move(watermarks);
       give_up_at = now + gate.recover_timeout;
     }

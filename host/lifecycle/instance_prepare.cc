@@ -130,6 +130,16 @@ bool InstanceRun::FailTask(SinkFault fault, Status why) {
 }
 
 bool InstanceRun::Reset() {
+  // The plugin sees this instance's epoch only, which grows with each try.
+  if (inherited_.refused_epoch > Epoch()) {
+    Fail(SinkFault::kForeign,
+         Status(StatusCode::kFenced,
+                fmt::format("it is not reset: the sink has refused this node, since another node "
+                            "or a copy of this home writes to it: stop that one, and make this "
+                            "node its owner by `sluice sink repair --take-over {}`",
+                            settings_.name)));
+    return false;
+  }
   StartArgs args = MakeStartArgs();
   args.deadline = settings_.provision_timeout;
   if (!watch_.Enter(CallWatch::Call::kReset, After(settings_.provision_timeout))) return false;
@@ -153,6 +163,7 @@ bool InstanceRun::Reset() {
     return false;
   }
   LogWarn(component_, "made empty, as it was told");
+  acked_ = Height();
   return Announce();
 }
 

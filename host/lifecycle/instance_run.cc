@@ -255,6 +255,12 @@ bool InstanceRun::Attach() {
 bool InstanceRun::CopyState() {
   // Without an answer where it stands nobody would know that a copy is whole.
   if (!called_->can_take_snapshot() || !called_->can_resume()) {
+    {
+      // Who has asked for it has to ask again, where another plugin can.
+      std::lock_guard lock(mutex_);
+      news_.cannot_copy = true;
+      ++announced_;
+    }
     Fail(
         SinkFault::kGap,
         Status(StatusCode::kUnsupported,

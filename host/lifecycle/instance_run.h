@@ -46,6 +46,7 @@ class InstanceRun : public std::enable_shared_from_this<InstanceRun> {
     ProvisionTask task;
     bool emptied = false;       // by a reset: the node's own knowledge of its watermark is void
     bool cannot_reset = false;  // the plugin does not know how
+    bool cannot_copy = false;   // the same, of a copy of the state
     Height partial_after;
   };
 

@@ -87,6 +87,11 @@ Status CheckRestart(const CommandedSink& sink) {
 // Of one that is suspended by command it is done once that is taken back.
 Status CheckReset(const CommandedSink& sink) {
   SLUICE_RETURN_IF_ERROR(CheckConfigured(sink));
+  if (sink.reason == SuspendReason::kForeign || sink.reason == SuspendReason::kFenced) {
+    return Refuse(sink, fmt::format("it is suspended as {}: what it holds may be another node's; "
+                                    "`sluice sink repair --take-over {}` first",
+                                    SuspendReasonName(sink.reason), sink.name));
+  }
   if (sink.can_reset) return Status::Ok();
   return Refuse(sink,
                 "its plugin cannot make it empty (no reset in sluice.provision/1): empty it by "

@@ -279,7 +279,7 @@ void SinkLoop::Impl::Start(const std::optional<SinkRecord>& record, RecoverOnSta
     deleted_ = record->deleted;
     last_watermark_ = record->watermark;
     partial_after_ = record->partial_after;
-    task_ = record->task;
+    if (record->configuration == setup_->settings.configuration) task_ = record->task;
     reset_wanted_ = record->reset;
     refused_epoch_ = record->refused_epoch;
     snapshot_ = record->snapshot;
@@ -383,7 +383,10 @@ void SinkLoop::Impl::Reconfigure(SinkSettings settings, std::shared_ptr<PluginLi
     const bool same = settings.configuration == setup_->settings.configuration &&
                       library->identity().sha256 == setup_->library->identity().sha256;
     setup_ = MakeSetup(std::move(settings), std::move(library));
-    if (!same) ++configuration_;
+    if (!same) {
+      ++configuration_;
+      task_ = {};
+    }
     if (run_) run_->SetAckTimeout(setup_->settings.ack_timeout);
   }
   signal_->Set();
@@ -659,7 +662,12 @@ std::optional<uint64_t> SinkLoop::Impl::TakeNews() {
   uint64_t number = 0;
   const InstanceRun::News news = run_->news(&number);
   if (number == news_taken_) return number;
-  if (news.emptied && reset_wanted_) {
+  bool emptied = false;
+  {
+    std::lock_guard lock(mutex_);
+    emptied = news.emptied && reset_wanted_;
+  }
+  if (emptied) {
     Status forgotten = environment_.records->ForgetWatermark(name_);
     if (!forgotten.ok()) {
       LogWarn(component_, "its watermark cannot be forgotten yet: {}", forgotten.message());
@@ -670,9 +678,11 @@ std::optional<uint64_t> SinkLoop::Impl::TakeNews() {
   Height partial_after;
   {
     std::lock_guard lock(mutex_);
-    if (news.emptied && reset_wanted_) last_watermark_ = Height();
+    if (emptied) last_watermark_ = acked_ = Height();
     if (news.emptied || news.cannot_reset) reset_wanted_ = false;
-    task_ = news.task;
+    if (news.cannot_copy && snapshot_command_ <= begun_commands_) snapshot_ = false;
+    // A task that was begun with other settings is nobody's.
+    if (state_.configuration == configuration_) task_ = news.task;
     // What was once left out stays left out, until the sink begins from the beginning again.
     partial_after_ = partial_after = news.partial_after;
   }
@@ -738,7 +748,7 @@ void SinkLoop::Impl::Begin() {
   {
     std::lock_guard lock(mutex_);
     inherited.task = task_;
-    inherited.reset = reset_wanted_;
+    inherited.reset = reset_wanted_ && (!keeps_record_ || (written_ && written_->reset));
     if (!take_over_) inherited.refused_epoch = refused_epoch_;
     inherited.partial_after = partial_after_;
   }
@@ -791,8 +801,12 @@ void SinkLoop::Impl::Tell(const SinkState& before, TimePoint now) {
 }
 
 void SinkLoop::Impl::TellAvailability() {
-  // One that is filled anew joins anew.
-  const bool joins = !attached_once_ || snapshot_;
+  bool joins = !attached_once_;
+  {
+    // One that is filled anew joins anew.
+    std::lock_guard lock(mutex_);
+    joins = joins || snapshot_;
+  }
   std::pair<SinkAvailability, std::string> now{
       joins ? SinkAvailability::kJoining : SinkAvailability::kAvailable, ""};
   switch (state_.state) {

@@ -132,7 +132,10 @@ Position KafkaSink::Shape() const {
 }
 
 Status KafkaSink::CheckShape(const std::optional<Position>& stored) const {
-  if (!stored || stored->stream != stream_ || stored->height == 0) return Status::Ok();
+  if (!stored || stored->stream != stream_) return Status::Ok();
+  // A copy that was given up has left records, too.
+  const bool has_written = stored->height > 0 || stored->copying || !stored->topics.empty();
+  if (!has_written) return Status::Ok();
   const std::string changed = ChangedSetting(*stored, Shape());
   if (changed.empty()) return Status::Ok();
   return Status::Invalid(changed + " when the sink wrote what it holds, through " +

@@ -111,7 +111,7 @@ class KafkaSink {
   // Tombstones for the keys that are not in the copy.
   sluice::sdk::Status BuryStaleKeys();
   sluice::sdk::Status BuryStaleKeysOf(Client* reader, const std::string& topic);
-  sluice::sdk::Status BuryKeys(const KeyTable& keys);
+  sluice::sdk::Status BuryKeys(const std::string& topic, const KeyTable& keys);
   // Stores what a step of the copy has added, with `next` as the position; where that fails, or
   // adding has, drops it, and the copy ends.
   sluice::sdk::Status EndCopyStep(sluice::sdk::Status added, const Position& next,

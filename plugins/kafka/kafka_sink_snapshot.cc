@@ -145,17 +145,22 @@ Status KafkaSink::BuryStaleKeysOf(Client* reader, const std::string& topic) {
                                  i < begins.size() ? begins[i] : 0, ends[i]});
   }
   if (!status.ok()) return status;
-  return FindStaleKeys(reader, search, limit, [&](const KeyTable& keys) { return BuryKeys(keys); });
+  return FindStaleKeys(reader, search, limit,
+                       [&](const KeyTable& keys) { return BuryKeys(topic, keys); });
 }
 
-Status KafkaSink::BuryKeys(const KeyTable& keys) {
+Status KafkaSink::BuryKeys(const std::string& topic, const KeyTable& keys) {
   for (auto at = keys.keys().begin(); at != keys.keys().end();) {
     const CallLimit limit = TransactionLimit();
     Status status = BeginTransaction(limit);
     for (; status.ok() && at != keys.keys().end() && group_bytes_ < settings_.batch_bytes; ++at) {
-      status = copying_->encoder.EncodeTombstone(
-          at->second.partition, at->second.store, at->first,
-          [&](const Record& record) { return AddRecord(record, limit); });
+      status = copying_->encoder.EncodeTombstone(at->second.partition, at->second.store, at->first,
+                                                 [&](const Record& record) {
+                                                   // Where it was found, whatever the settings say
+                                                   // today.
+                                                   group_bytes_ += record.key.size();
+                                                   return producer_->Add(topic, record, limit);
+                                                 });
     }
     if (status = EndCopyStep(std::move(status), group_, limit); !status.ok()) return status;
   }
