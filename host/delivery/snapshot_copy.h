@@ -64,7 +64,7 @@ class SnapshotCopy {
 
  private:
   template <typename Function>
-  Status Call(const char* failpoint, Duration timeout, const Function& function);
+  Status Call(const char* what, Duration timeout, const Function& function);
   Outcome Take(SinkInstance* instance, StateReader* reader);
   // Makes room for commits where there are any.
   bool GiveWay(Duration worked);
